@@ -1,0 +1,1 @@
+"""Export GPU readings and MLflow runs as Prometheus metrics, and run the alerting daemon."""

@@ -1,0 +1,1 @@
+"""The metrics page: what every metric is called, and how readings become bytes."""
