@@ -1,0 +1,49 @@
+# On a fresh machine with Python 3.11 or newer and make, nothing else, two commands work:
+# `make demo` and `make test`. Both set up .venv first; a second run finds it done.
+
+BIN := .venv/bin
+PYTHON_SOURCES := exporter alerts tests
+
+# A setting meant for other projects must not reach ours.
+unexport PYTHONPATH PYTHONHOME
+
+.DEFAULT_GOAL := help
+.PHONY: help setup tools demo test test-long lint lock bench clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup:
+	@.ci/venv
+
+tools:
+	@.ci/debian
+
+demo: setup ## watch real training runs go wrong, on this machine alone
+	@$(BIN)/tunewatch demo
+
+test: setup tools lint ## everything that must hold before a change lands
+	$(BIN)/pytest
+
+test-long: setup tools ## the tests that take minutes
+	$(BIN)/pytest -m long
+
+lint: setup ## style, types and the floors between modules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(PYTHON_SOURCES)
+	$(BIN)/lint-imports
+
+lock: setup ## write the locked requirements anew (newer versions with UPGRADE=--upgrade)
+	$(LOCK) --group dev --extra demo --extra local --output-file requirements-dev.txt
+	$(LOCK) --constraints requirements-dev.txt --output-file requirements.txt
+
+LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
+  --generate-hashes --annotation-style line --custom-compile-command 'make lock' $(UPGRADE)
+
+bench: setup ## memory, scrape and poll figures beside those of a peer
+	$(BIN)/python -m tests.bench
+
+clean: ## remove all that set-up, tests and builds have made
+	rm -rf .venv .tools .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	find $(PYTHON_SOURCES) -name __pycache__ -prune -exec rm -rf {} +
