@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Literal, NamedTuple
 
 RunStatus = Literal["RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED"]
+PerplexityTask = Literal["lm", "domain", "task"]
 
 
 class Severity(StrEnum):
@@ -44,6 +45,8 @@ class RunFacts:
     ended_at: float | None = None
     experiment_id: str = ""
     params: Mapping[str, str] = field(default_factory=dict)
+    """Those that rules and messages read; `has_params` tells whether there are any at all."""
+    has_params: bool = False
     tags: Mapping[str, str] = field(default_factory=dict)
     is_parent: bool = False
     url: str = ""
@@ -59,12 +62,14 @@ class RunUpdate:
     """News of one run: its facts now, and the points that nobody has judged yet.
 
     Points may come in any order and may repeat earlier ones; an update holds all rule metrics of
-    the run up to one instant of the tracking server, so that no record is half seen.
+    the run up to one instant of the tracking server, so that no record is half seen. `moved` tells
+    whether any metric of the run, judged by a rule or not, has something new.
     """
 
     facts: RunFacts
     points: tuple[MetricPoint, ...]
     seen_at: float
+    moved: bool = True
     deleted: bool = False
 
 
@@ -138,6 +143,7 @@ class Verdict:
     value: float | None = None
     threshold: float | None = None
     summary: str = ""
+    action: str = ""
     evidence: Evidence = field(default_factory=dict)
     eval_set: str = ""
     step: int | None = None
@@ -167,6 +173,10 @@ class Transition:
     inhibited_by: str | None = None
     already_so: bool = False
     event: bool = False
+    current: float | None = None
+    """The newest number; for a firing, `value` is the newest that breached."""
+    seen_at: float | None = None
+    """When the daemon read of the breach; long after `at` where the point came late."""
 
 
 class Extremum(NamedTuple):
@@ -192,3 +202,6 @@ class RunContext:
     best_eval: Extremum | None = None
     checkpoint: str = ""
     resumed_at: int | None = None
+    perplexity_task: PerplexityTask | None = None
+    gpus: tuple[GpuObservation, ...] = ()
+    """Those that the run trains on; empty where nobody knows."""
