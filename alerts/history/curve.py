@@ -1,0 +1,50 @@
+"""The whole training curve, thinned: its shape from the first point to the last."""
+
+from __future__ import annotations
+
+from typing import Any
+
+MOST = 256
+
+
+class Curve:
+    """Finite losses at even strides, between 128 and 256 of them once there are that many."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.stride = 1
+        self.steps: list[int] = []
+        self.values: list[float] = []
+
+    def push(self, step: int, value: float) -> None:
+        """Note one loss; every second one is dropped when there are too many."""
+        if self.count % self.stride == 0:
+            self.steps.append(step)
+            self.values.append(value)
+        self.count += 1
+        if len(self.values) > MOST:
+            self.steps, self.values = self.steps[::2], self.values[::2]
+            self.stride *= 2
+
+    def truncate(self, step: int) -> None:
+        """Forget what lies at `step` or later."""
+        kept = sum(1 for s in self.steps if s < step)
+        del self.steps[kept:], self.values[kept:]
+        self.count = kept * self.stride
+
+    def to_document(self) -> dict[str, Any]:
+        """Return plain data for the state document."""
+        return {
+            "count": self.count,
+            "stride": self.stride,
+            "steps": list(self.steps),
+            "values": list(self.values),
+        }
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> Curve:
+        """Rebuild the curve from `to_document`."""
+        curve = cls()
+        curve.count, curve.stride = document["count"], document["stride"]
+        curve.steps, curve.values = list(document["steps"]), list(document["values"])
+        return curve
