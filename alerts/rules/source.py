@@ -1,0 +1,28 @@
+"""`source_down`: a source that was configured, or has been up, cannot be read."""
+
+from __future__ import annotations
+
+from alerts.model import Outcome, Severity, SourceObservation, Verdict
+
+NAME = "source_down"
+ACTION = "Nothing can be judged from this source until it answers again; see the reason."
+CRITICAL_AFTER = 1800.0
+"""Seconds down after which the warning becomes critical."""
+
+
+def judge(source: SourceObservation, down_since: float | None, now: float) -> Verdict | None:
+    """Breach while an expected source is down; `down_since` is Unix seconds by the daemon."""
+    if not source.expected:
+        return None
+    if source.up or down_since is None:
+        return Verdict(NAME, Outcome.CLEAR, value=0.0)
+    seconds = now - down_since
+    reason = f": {source.reason}" if source.reason else ""
+    return Verdict(
+        NAME,
+        Outcome.BREACH,
+        Severity.CRITICAL if seconds >= CRITICAL_AFTER else Severity.WARNING,
+        seconds,
+        None,
+        f"{source.source} on {source.node} has been down for {seconds / 60:.0f} min{reason}",
+    )
