@@ -1,0 +1,68 @@
+"""One worker per channel: takes what is due, renders it, sends it, marks it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from alerts.notify.channel import Channel, Delivery, Result
+from alerts.notify.message import compose_digest, compose_group
+from alerts.notify.notice import Message, Notice
+from alerts.outbox.digest import Bundle
+from alerts.outbox.queue import Outbox
+from alerts.outbox.row import Row
+
+IDLE = 1.0
+"""Seconds after which an idle sender looks again, so that news waits no longer."""
+
+
+class Sender:
+    """Sends what `outbox` has for `channel`; another channel that hangs cannot hold it up.
+
+    `notice_for` tells what a row is about as of now, None when nobody knows any more.
+    """
+
+    def __init__(
+        self, channel: Channel, outbox: Outbox, notice_for: Callable[[Row], Notice | None]
+    ) -> None:
+        self._channel = channel
+        self._outbox = outbox
+        self._notice_for = notice_for
+
+    def tick(self, now: float) -> float:
+        """Send at most one message; return the seconds until there may be another.
+
+        One at a time, because sending takes long and `now` would grow stale.
+        """
+        bundle = self._outbox.bundle(self._channel.name, now)
+        if bundle is not None:
+            self._deliver(bundle, now)
+            return 0.0
+        next_due = self._outbox.next_due(self._channel.name, now)
+        return IDLE if next_due is None else min(IDLE, max(0.0, next_due - now))
+
+    def _deliver(self, bundle: Bundle, now: float) -> None:
+        # Marked in any case: a row that breaks its sender must back off, not be first for ever.
+        delivery = Delivery(Result.FAILED, "the sender broke down", uncertain=True)
+        broken = True
+        try:
+            bundle, message = self._written(bundle)
+            if message is not None:
+                delivery = self._channel.send(message)
+            broken = False
+        finally:
+            if broken:
+                self._outbox.set_apart(bundle)
+            if bundle.rows or bundle.is_digest:
+                self._outbox.mark(bundle, delivery, now)
+
+    def _written(self, bundle: Bundle) -> tuple[Bundle, Message | None]:
+        """Return what can be told of the bundle, and its message; drop what nobody knows."""
+        if bundle.is_digest:
+            return bundle, compose_digest(bundle.channel, bundle.counts(), bundle.since())
+        known = [(row, notice) for row in bundle.rows if (notice := self._notice_for(row))]
+        told = [row for row, _ in known]
+        for row in bundle.rows:
+            if row not in told:
+                self._outbox.drop(row)
+        notices = [notice for _, notice in known]
+        return bundle.only(told), compose_group(notices) if notices else None
