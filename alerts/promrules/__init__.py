@@ -1,0 +1,1 @@
+"""The same alerts for Prometheus and Alertmanager, from the same settings."""
