@@ -1,0 +1,126 @@
+"""What is remembered of one run between polls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from alerts.model import RunFacts
+from exporter.sources.mlflow.cursor import Cursor
+from exporter.sources.mlflow.tracking import TrackedRun
+
+FIRST_AUDIT = 60.0
+LAST_AUDIT = 1_800.0
+
+
+@dataclass(slots=True)
+class Audit:
+    """When to look for points that the store's latest values hide (Unix seconds).
+
+    A run resumed from a checkpoint looks silent until it passes its old end, so a silent run is
+    audited: first after twice its usual pause, then with doubling waits.
+    """
+
+    news_at: float
+    next_at: float
+    wait: float = FIRST_AUDIT
+    urgent: bool = False
+    """Whether to look even if the run shows news of itself."""
+
+    def news(self, now: float) -> None:
+        """Note that the run has logged something."""
+        pause, self.news_at = now - self.news_at, now
+        self.wait = min(max(FIRST_AUDIT, 2 * pause), LAST_AUDIT)
+        self.next_at = now + self.wait
+
+    def done(self, now: float) -> None:
+        """Note that an audit was made."""
+        self.next_at = now + self.wait
+        self.wait = min(2 * self.wait, LAST_AUDIT)
+        self.urgent = False
+
+    def soon(self, now: float) -> None:
+        """Ask for an audit in this poll, whatever the run shows."""
+        self.next_at = now
+        self.urgent = True
+
+
+@dataclass(slots=True)
+class Tracker:
+    """One run: how far its rule metrics were read, and what the engine was told of it.
+
+    `unread` are metrics of which points were seen but left for a later poll; `newest` (ms) is the
+    time of the newest point ever seen.
+    """
+
+    audit: Audit
+    running: bool
+    cursors: dict[str, Cursor] = field(default_factory=dict)
+    unread: set[str] = field(default_factory=set)
+    newest: int = 0
+    told: RunFacts | None = None
+    fingerprint: int | None = None
+    """Of everything logged, as of the last telling."""
+    read_at: float = 0.0
+    marked: bool = False
+    """Whether an earlier process knew the run."""
+
+    @property
+    def hidden(self) -> bool:
+        """Whether new points may lie below what the store shows."""
+        return any(cursor.hidden for cursor in self.cursors.values())
+
+    def to_read(self, run: TrackedRun, metrics: Iterable[str], *, settled: bool) -> list[str]:
+        """Return the metrics that may have news; `settled` leaves out what only might."""
+        return [
+            key
+            for key in metrics
+            if key not in self.cursors
+            or key in self.unread
+            or self.cursors[key].moved(run.latest[key])
+            or (self.cursors[key].hidden and not settled)
+        ]
+
+    def probe(self) -> str | None:
+        """Return the metric with the most points, which shows a resume first."""
+        return max(self.cursors, key=lambda key: self.cursors[key].count, default=None)
+
+    def seek(self, step: int) -> None:
+        """Read all metrics that reach there on from a lower step."""
+        for cursor in self.cursors.values():
+            if cursor.reach >= step:
+                cursor.seek(step)
+
+
+class Task(NamedTuple):
+    """One run that has news, or may have some in the metrics `keys` (of its rule metrics)."""
+
+    run: TrackedRun
+    tracker: Tracker
+    facts: RunFacts
+    metrics: Sequence[str]
+    keys: Sequence[str]
+    fingerprint: int
+
+    @property
+    def moved(self) -> bool:
+        """Whether any metric shows something new, be it of interest to rules or not."""
+        return self.fingerprint != self.tracker.fingerprint
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there is anything to tell, or to read first."""
+        return bool(self.keys) or self.moved or self.facts != self.tracker.told
+
+    def audit_due(self, now: float) -> bool:
+        """Tell whether hidden points must be looked for before anything is told."""
+        audit, cursors = self.tracker.audit, self.tracker.cursors
+        if not cursors or audit.next_at > now:
+            return False
+        if not self.run.running:
+            return self.facts != self.tracker.told
+        shows_news = any(
+            key not in cursors or cursors[key].moved(self.run.latest[key]) for key in self.keys
+        )
+        return audit.urgent or not shows_news
