@@ -51,8 +51,9 @@ class PcieLink(NamedTuple):
 class Gpu:
     """One GPU as NVML saw it once; None is *not supported* or *not known*, never zero.
 
-    Units: bytes, percent (0-100) for `utilization`, ratio (0-1) for `fan_ratio`, celsius, watts,
-    joules, hertz. `throttle` maps each supported reason to whether it holds now; `ecc_errors` maps
+    Units: bytes, percent (0-100) for `utilization`, ratio (0-1) for `fan_ratio` and for
+    `memory_utilization` (the time in which memory was busy), celsius, watts, joules, hertz.
+    `throttle` maps each supported reason to whether it holds now; `ecc_errors` maps
     (kind, counter) such as ("uncorrected", "volatile") to a count.
     """
 
@@ -120,6 +121,8 @@ class Run:
     params: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     parent_run_id: str = ""
+    last_log_at: float | None = None
+    """When any metric was logged last, also one that is not mirrored."""
 
 
 @dataclass(frozen=True, slots=True)

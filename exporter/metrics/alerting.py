@@ -1,0 +1,187 @@
+"""What the alert engine compares and decides, as metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from alerts import signals
+from alerts.model import Outcome, RunFacts
+from alerts.notify.numbers import perplexity
+from alerts.signals import RUN, RUN_SET
+from alerts.state import Alert
+from alerts.view import AlertsView, AlertView, RunView
+from exporter.metrics.family import Family, Metric, Sample
+
+SIGNALS = {
+    rule: Metric(signal.metric, "gauge", signal.help, RUN_SET if signal.per_set else RUN)
+    for rule, signal in signals.SIGNALS.items()
+    if signal.shown_as_compared
+}
+"""The number that each rule compares, by rule."""
+
+_TRAINING = signals.SIGNALS["training_time_exceeded"]
+TRAINING = Metric(_TRAINING.metric, "gauge", _TRAINING.help, RUN)
+SILENT = Metric(
+    "tunewatch_run_silent_seconds",
+    "gauge",
+    "Time since anything new of the run was seen while the tracking server answered",
+    RUN,
+)
+PERPLEXITY = Metric(
+    "tunewatch_run_perplexity",
+    "gauge",
+    "Exponential of the newest loss of the split (train or eval)",
+    (*RUN, "split", "eval_set"),
+)
+BEST_LOSS = Metric(
+    "tunewatch_run_best_eval_loss", "gauge", "Lowest validation loss so far", RUN_SET
+)
+BEST_STEP = Metric(
+    "tunewatch_run_best_eval_step", "gauge", "Step of the lowest validation loss so far", RUN_SET
+)
+DIAGNOSIS = Metric(
+    "tunewatch_run_diagnosis",
+    "gauge",
+    "1 for the gravest finding that holds of the run; healthy or undecided where none does",
+    (*RUN, "diagnosis"),
+)
+VERDICT = Metric(
+    signals.VERDICT,
+    "gauge",
+    "Rules that are now breached (with the severity), not applicable, or excused: beyond their"
+    " limit for a good reason",
+    ("rule", "verdict", "severity", *RUN_SET, "uuid", "source"),
+)
+ALERT = Metric(
+    "tunewatch_alert_state",
+    "gauge",
+    "Alerts that are pending or firing",
+    ("rule", "severity", "state", *RUN_SET, "uuid", "source"),
+)
+THRESHOLD = Metric(
+    "tunewatch_threshold", "gauge", "Limit that a rule compares its signal with", ("rule",)
+)
+NOTIFICATIONS = Metric(
+    "tunewatch_notifications_total",
+    "counter",
+    "Attempts to deliver a message, by how they ended",
+    ("channel", "outcome"),
+)
+PENDING = Metric(
+    "tunewatch_notifications_pending", "gauge", "Messages not yet delivered", ("channel",)
+)
+STATE_BYTES = Metric(
+    "tunewatch_state_bytes",
+    "gauge",
+    "Size of the stored alert state, undelivered messages included",
+)
+HEARTBEATS = Metric(
+    "tunewatch_heartbeats_total",
+    "counter",
+    "Heartbeats that were due, by how they ended; withheld while the process is not healthy",
+    ("outcome",),
+)
+
+METRICS: tuple[Metric, ...] = (
+    *SIGNALS.values(),
+    TRAINING,
+    SILENT,
+    PERPLEXITY,
+    BEST_LOSS,
+    BEST_STEP,
+    DIAGNOSIS,
+    VERDICT,
+    ALERT,
+    THRESHOLD,
+    NOTIFICATIONS,
+    PENDING,
+    STATE_BYTES,
+    HEARTBEATS,
+)
+
+
+def families(view: AlertsView) -> Iterator[Family]:
+    """Tell signals, verdicts, alerts and deliveries; a signal that is not known is absent."""
+    for rule, metric in SIGNALS.items():
+        yield Family(metric, [s for run in view.runs for s in _signals(run, rule, metric)])
+    active = [run for run in view.runs if run.facts.running]
+    trained = [run for run in active if not run.facts.is_parent]
+    yield Family(TRAINING, [Sample(_run(r.facts), r.training_seconds) for r in trained])
+    yield Family(SILENT, [Sample(_run(run.facts), run.silent_seconds) for run in active])
+    yield Family(PERPLEXITY, [s for run in view.runs for s in _perplexities(run)])
+    yield Family(BEST_LOSS, list(_best(view, lambda best: best[1])))
+    yield Family(BEST_STEP, list(_best(view, lambda best: best[0])))
+    yield Family(DIAGNOSIS, list(_diagnoses(view)))
+    yield Family(VERDICT, [s for run in view.runs for s in _verdicts(run)])
+    yield Family(VERDICT, [_breach(a.alert) for a in view.alerts if _is_breached(a.alert)])
+    yield Family(ALERT, [_alert(shown) for shown in view.alerts])
+    yield Family(THRESHOLD, [Sample((rule,), v) for rule, v in view.thresholds.items()])
+    yield Family(NOTIFICATIONS, [Sample(where, n) for where, n in view.deliveries.items()])
+    yield Family(PENDING, [Sample((channel,), n) for channel, n in view.undelivered.items()])
+    yield Family(STATE_BYTES, [Sample((), view.state_bytes)] if view.state_bytes else [])
+    yield Family(HEARTBEATS, [Sample((outcome,), n) for outcome, n in view.heartbeats.items()])
+
+
+def _run(facts: RunFacts | None) -> tuple[str, str, str]:
+    return (facts.experiment, facts.run_id, facts.name) if facts else ("", "", "")
+
+
+def _signals(run: RunView, rule: str, metric: Metric) -> Iterator[Sample]:
+    with_set = metric.labels == RUN_SET
+    for verdict in run.verdicts:
+        applies = verdict.outcome is not Outcome.NOT_APPLICABLE
+        if verdict.rule == rule and applies and verdict.value is not None:
+            eval_set = (verdict.eval_set,) if with_set else ()
+            yield Sample((*_run(run.facts), *eval_set), verdict.value)
+
+
+def _perplexities(run: RunView) -> Iterator[Sample]:
+    if run.loss is not None:
+        yield Sample((*_run(run.facts), "train", ""), perplexity(run.loss))
+    for shown in run.evals:
+        if shown.loss is not None:
+            yield Sample((*_run(run.facts), "eval", shown.eval_set), perplexity(shown.loss))
+
+
+def _best(view: AlertsView, value: Callable[[tuple[int, float]], float]) -> Iterator[Sample]:
+    for run in view.runs:
+        for shown in run.evals:
+            if shown.best is not None:
+                yield Sample((*_run(run.facts), shown.eval_set), value(shown.best))
+
+
+def _diagnoses(view: AlertsView) -> Iterator[Sample]:
+    for run in view.runs:
+        if run.diagnosis and run.facts.running and not run.facts.is_parent:
+            yield Sample((*_run(run.facts), run.diagnosis), 1)
+
+
+def _verdicts(run: RunView) -> Iterator[Sample]:
+    for verdict in run.verdicts:
+        told = signals.EXCUSED if verdict.excused else verdict.outcome.value
+        severity = verdict.severity.value if verdict.severity else ""
+        if verdict.excused or verdict.outcome in (Outcome.BREACH, Outcome.NOT_APPLICABLE):
+            where = (*_run(run.facts), verdict.eval_set, "", "")
+            yield Sample((verdict.rule, told, severity, *where), 1)
+
+
+def _is_breached(alert: Alert) -> bool:
+    """Whether an alert that is about no run is not merely kept up."""
+    return alert.key.subject.kind != "run" and alert.keep_since is None
+
+
+def _breach(alert: Alert) -> Sample:
+    subject = alert.key.subject
+    uuid, source = ((subject.id, ""), ("", subject.id))[subject.kind == "source"]
+    severity = alert.severity.value
+    return Sample((alert.key.rule, "breach", severity, "", "", "", "", uuid, source), 1)
+
+
+def _alert(shown: AlertView) -> Sample:
+    alert = shown.alert
+    subject = alert.key.subject
+    uuid = subject.id if subject.kind == "gpu" else ""
+    source = subject.id if subject.kind == "source" else ""
+    run = _run(shown.run) if shown.run else ("", subject.id if subject.kind == "run" else "", "")
+    labels = (alert.key.rule, alert.severity.value, alert.state, *run, alert.key.eval_set)
+    return Sample((*labels, uuid, source), 1)

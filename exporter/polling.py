@@ -1,0 +1,116 @@
+"""One collection of one source after another, with what each says about the source's health."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable
+from typing import Any
+
+from exporter.board import Board
+from exporter.snapshot import Health, Reading
+from exporter.sources import Source, SourceDown
+
+log = logging.getLogger("tunewatch.source")
+
+NEVER_UP_BACKOFF = 300.0
+WAS_UP_BACKOFF = 60.0
+_PROBLEMS_REMEMBERED = 32
+
+
+class Poller:
+    """Reads one source at its own pace and publishes a reading of every attempt.
+
+    A source that is down is asked less and less often: every five minutes at last while it never
+    was up, every minute once it was (or at its own interval, if that is longer). A failed
+    attempt leaves nothing of data that have a life, and keeps facts that stay true. `on_publish` is
+    called with the source's name and the time after each reading; `monotonic` (seconds) measures
+    durations, `jitter` (0 to 1) spreads retries.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        board: Board,
+        *,
+        on_publish: Callable[[str, float], None] = lambda _name, _now: None,
+        monotonic: Callable[[], float] = time.monotonic,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._source = source
+        self._board = board
+        self._on_publish = on_publish
+        self._monotonic = monotonic
+        self._jitter = jitter
+        self._data: Any = None
+        self._last_success_at: float | None = None
+        self._failures = 0
+        self._streak = 0
+        self._told: set[str] = set()
+
+    def tick(self, now: float) -> float:
+        """Collect once at `now` (Unix seconds) and return the seconds until the next tick.
+
+        Errors other than SourceDown count as a failed attempt and are passed on.
+        """
+        self._board.begin(self._source.name, now)
+        started = self._monotonic()
+        problem = "unexpected error, see the log"
+        try:
+            self._data = self._source.collect(now)
+            problem = ""
+        except SourceDown as down:
+            problem = str(down)
+            self._tell(down)
+        finally:
+            duration = self._monotonic() - started
+            self._note(problem, now)
+            self._publish(problem, now, duration)
+        return self._backoff() if problem else self._until_next(duration)
+
+    def _note(self, problem: str, now: float) -> None:
+        if problem:
+            self._failures += 1
+            self._streak += 1
+            if self._source.lifetime is not None:
+                self._data = None
+            return
+        if self._told:
+            log.info("%s is up again", self._source.name)
+        self._told.clear()
+        self._streak = 0
+        self._last_success_at = now
+
+    def _publish(self, problem: str, now: float, duration: float) -> None:
+        lifetime = self._source.lifetime
+        health = Health(
+            up=not problem,
+            attempted_at=now,
+            duration=duration,
+            last_success_at=self._last_success_at,
+            failures=self._failures,
+            problem=problem,
+            expected=self._source.expected or self._last_success_at is not None,
+        )
+        valid_until = None if lifetime is None else now + lifetime
+        self._board.publish(self._source.name, Reading(self._data, health, valid_until))
+        self._on_publish(self._source.name, now)
+
+    def _tell(self, down: SourceDown) -> None:
+        """Log a problem the first time that it shows since the source was last up."""
+        problem = str(down)
+        if problem in self._told or len(self._told) >= _PROBLEMS_REMEMBERED:
+            return
+        self._told.add(problem)
+        log.warning("%s is down: %s", self._source.name, problem)
+
+    def _until_next(self, duration: float) -> float:
+        """Stay on the source's beat: a slow collection skips beats instead of queueing them."""
+        return self._source.interval - duration % self._source.interval
+
+    def _backoff(self) -> float:
+        bound = NEVER_UP_BACKOFF if self._last_success_at is None else WAS_UP_BACKOFF
+        most = max(self._source.interval, bound)
+        doubled = self._source.interval * 2.0 ** min(self._streak - 1, 16)
+        return min(doubled, most) * (0.5 + 0.5 * self._jitter())
