@@ -1,0 +1,126 @@
+"""The run role: mirror runs, judge them, keep alert state, tell people."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from typing import Any
+
+from alerts.engine import Engine
+from alerts.notify.redact import Redactor
+from alerts.outbox import Outbox
+from alerts.promrules.groups import fingerprint
+from alerts.store import FileStore, StateStore, StoreError
+from alerts.view import AlertsView
+from exporter.app.api import alerts_document
+from exporter.app.errors import StartError
+from exporter.app.runs import mlflow_source
+from exporter.app.tellers import Crew, Tellers
+from exporter.board import Board
+from exporter.bridge import observations
+from exporter.config import Config
+from exporter.daemon import Worker
+from exporter.feed import Feed
+from exporter.metrics import alerting, runs
+from exporter.metrics.health import SourceState
+from exporter.metrics.page import Page, Section
+from exporter.options import RunOptions
+from exporter.snapshot import Health, Reading
+
+NAME = "alerts"
+TICK_SECONDS = 2.0
+SHOW_SECONDS = 10.0
+"""How often numbers that grow with the clock are shown anew while nothing happens."""
+LIVENESS = 300.0
+
+
+class RunRole:
+    """Judges on one thread what the sources bring, and shows the outcome on the board."""
+
+    def __init__(
+        self,
+        options: RunOptions,
+        config: Config,
+        environ: Mapping[str, str],
+        redactor: Redactor,
+        board: Board,
+    ) -> None:
+        self._board = board
+        self._node = options.node
+        self._shown_at = 0.0
+        self._has_news = False
+        self._judging = Worker(NAME, self._tick, liveness=LIVENESS)
+        self._feed = Feed(self._judging.wake)
+        self._tellers = Tellers(config.notify, environ, redactor)
+        self.engine = _engine(config, self._tellers.outbox, options)
+        self.source = mlflow_source(config, environ, self._feed, self.engine.cursors())
+        self.sections = {
+            self.source.name: Section(runs.families, self.source.interval),
+            NAME: Section(alerting.families),
+        }
+        self._states: Callable[[float], tuple[SourceState, ...]] = lambda _: ()
+        self._warm: Callable[[str, float], None] = lambda _name, _now: None
+        self._expected: Collection[str] = ()
+        self.rules_hash = fingerprint(config, config.prometheus)
+
+    def join(self, page: Page, expected: Collection[str]) -> None:
+        """Learn the page, which tells how sources fare, and which sources the user configured."""
+        self._states, self._warm, self._expected = page.sources, page.warm, expected
+
+    def begin(self, crew: Crew) -> None:
+        """Have a crew run the judge, a sender for each channel, and the heartbeat."""
+        crew.add(self._judging)
+        self._tellers.begin(self.engine.notice_for, crew)
+
+    def alerts(self) -> dict[str, Any]:
+        """Return the alerts as last shown; no request ever waits for the engine or its disk."""
+        shown = self._board.read().get(NAME)
+        return alerts_document(shown.data if shown else AlertsView())
+
+    def reconfigure(self, config: Config, now: float) -> None:
+        """Judge by other limits and tell others from now on, and show soon what that changes.
+
+        Raises alerts.notify.settings.ChannelError, and changes nothing, when people cannot be told
+        as `config` has it.
+        """
+        prepared = self._tellers.prepare(config.notify)
+        self._tellers.adopt(prepared, now)
+        self.engine.reconfigure(config, now)
+        self.rules_hash = fingerprint(config, config.prometheus)
+        self._shown_at = 0.0
+        self._judging.wake()
+
+    def _tick(self, now: float) -> float:
+        """Judge the news; the feed wakes this worker, so bad news does not wait."""
+        updates = self._feed.peek()
+        states = self._states(now)
+        seen = observations(self._board.read(), states, updates, self._node, self._expected)
+        told = self.engine.tick(seen, now)
+        self._feed.acknowledge(len(updates))
+        self._has_news = self._has_news or bool(updates)
+        # A poll of many runs wakes this worker for each: showing all of them each time costs more
+        # than judging.
+        due = TICK_SECONDS if self._has_news else SHOW_SECONDS
+        if told or now - self._shown_at >= due:
+            self._show(now)
+        if told:
+            self._tellers.wake()
+        return TICK_SECONDS
+
+    def _show(self, now: float) -> None:
+        self._shown_at, self._has_news = now, False
+        health = Health(up=True, attempted_at=now, duration=0.0, last_success_at=now)
+        view = replace(self.engine.view(now), heartbeats=self._tellers.heartbeats())
+        self._board.publish(NAME, Reading(view, health))
+        self._warm(NAME, now)
+
+
+def _engine(config: Config, outbox: Outbox, options: RunOptions) -> Engine:
+    store: StateStore = FileStore(options.state_file)
+    engine = Engine(config, store, outbox)
+    try:
+        engine.restore(time.time())
+    except StoreError as error:
+        raise StartError(f"{error} (--state.file)") from error
+    return engine

@@ -1,0 +1,80 @@
+"""The configuration of the daemon: the alerting sections and one section per source."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from alerts.documents import Section, read, validate
+from alerts.promrules.settings import PrometheusSettings
+from alerts.thresholds import USER_THRESHOLDS, AlertSettings, Names, Seconds
+
+
+def _without_credentials(uri: str) -> str:
+    """Refuse secrets; a user alone, as of a database, is none."""
+    scheme, found, rest = uri.partition("://")
+    # All up to the last @, since a password may hold what ends an address.
+    user, _, _ = (rest if found else uri).rpartition("@")
+    web = scheme.lower() in ("http", "https")
+    if user and (web or (":" in user and not user.startswith("/"))):
+        raise ValueError(
+            "must not hold a user or a password; set MLFLOW_TRACKING_USERNAME and "
+            "MLFLOW_TRACKING_PASSWORD, or all of it as MLFLOW_TRACKING_URI, in the environment"
+        )
+    return uri
+
+
+Interval = Annotated[Seconds, Field(ge=1)]
+
+
+class NvmlSection(Section):
+    """How GPUs are read."""
+
+    interval: Interval = 10.0
+
+
+class MlflowSection(Section):
+    """Which runs are mirrored, how often, and how much of them; names are globs."""
+
+    tracking_uri: Annotated[str, AfterValidator(_without_credentials)] | None = None
+    public_url: Annotated[str, AfterValidator(_without_credentials)] | None = None
+    interval: Interval = 15.0
+    experiments: Names = ("*",)
+    exclude_experiments: Names = ()
+    ended_grace: Seconds = 300.0
+    max_metrics_per_run: Annotated[int, Field(ge=1)] = 200
+    system_metrics: bool = False
+    params: Names = (
+        "learning_rate",
+        "num_train_epochs",
+        "per_device_train_batch_size",
+        "gradient_accumulation_steps",
+        "seed",
+        "_name_or_path",
+    )
+
+
+class Config(AlertSettings):
+    """The whole file."""
+
+    nvml: NvmlSection = NvmlSection()
+    mlflow: MlflowSection = MlflowSection()
+    prometheus: PrometheusSettings = PrometheusSettings()
+
+
+DEFAULT_CONFIG = Config(thresholds=USER_THRESHOLDS)
+"""What holds without a file: the thresholds of the design, every source at its defaults."""
+
+
+def load_config(path: Path | None) -> Config:
+    """Read and validate a file; raises alerts.documents.DocumentError with every mistake."""
+    return DEFAULT_CONFIG if path is None else validate(Config, read(path))
+
+
+def config_hash(config: Config) -> str:
+    """Return a short stable hash of what the configuration says, not of how it is written."""
+    text = config.model_dump_json(by_alias=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -1,0 +1,224 @@
+"""The flags of `tunewatch run`: one table of names, environment variables, defaults and help."""
+
+from __future__ import annotations
+
+import argparse
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+LOG_LEVELS = ("debug", "info", "warn", "error")
+LOG_FORMATS = ("logfmt", "json")
+MOST_SIMULATED = 64
+HOMELESS_STATE_FILE = Path("tunewatch-state.json")
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What the flags say; `simulate` is the number of simulated GPUs, 0 for real ones."""
+
+    config_file: Path | None = None
+    listen_address: str = ":10390"
+    log_level: str = "info"
+    log_format: str = "logfmt"
+    collect_nvml: bool = True
+    collect_mlflow: bool = True
+    simulate: int = 0
+    state_file: Path = HOMELESS_STATE_FILE
+    node: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """One flag of the command line; it wins over its environment variable.
+
+    `default` says in words what holds without both, where that is no fixed value.
+    """
+
+    name: str
+    field: str
+    help: str
+    parse: Callable[[str], object] = str
+    metavar: str = ""
+    choices: tuple[str, ...] = ()
+    default: str = ""
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that sets the same."""
+        return "TUNEWATCH_" + self.name.replace(".", "_").replace("-", "_").upper()
+
+    @property
+    def is_switch(self) -> bool:
+        """Whether the flag takes no value but has a `--no-` twin."""
+        return self.parse is parse_switch
+
+    @property
+    def default_text(self) -> str:
+        """What holds when nothing is given, in words."""
+        value = getattr(RunOptions(), self.field)
+        if self.is_switch:
+            return "on" if value else "off"
+        return self.default or str(value)
+
+
+def parse_switch(text: str) -> bool:
+    """Read a boolean as people write it in an environment variable."""
+    word = text.strip().lower()
+    if word in ("1", "true", "yes", "on"):
+        return True
+    if word in ("0", "false", "no", "off"):
+        return False
+    raise ValueError("should be true or false")
+
+
+def _count(text: str) -> int:
+    number = int(text) if text.strip().isdecimal() else -1
+    if not 0 <= number <= MOST_SIMULATED:
+        raise ValueError(f"should be a whole number from 0 to {MOST_SIMULATED}")
+    return number
+
+
+FLAGS = (
+    Flag("config.file", "config_file", "the configuration", Path, "FILE", default="built-in"),
+    Flag("web.listen-address", "listen_address", "where to serve HTTP", str, "[HOST]:PORT"),
+    Flag("log.level", "log_level", "how much to log", str, "", LOG_LEVELS),
+    Flag("log.format", "log_format", "how to write log lines", str, "", LOG_FORMATS),
+    Flag("collector.nvml", "collect_nvml", "read the GPUs of this machine", parse_switch),
+    Flag(
+        "collector.mlflow",
+        "collect_mlflow",
+        "mirror and judge MLflow runs, and send alerts (the run role)",
+        parse_switch,
+    ),
+    Flag(
+        "nvml.simulate",
+        "simulate",
+        "simulate so many GPUs instead of reading real ones",
+        _count,
+        "N",
+    ),
+    Flag(
+        "state.file",
+        "state_file",
+        "where alert state survives a restart",
+        Path,
+        "FILE",
+        default="$STATE_DIRECTORY/state.json, or tunewatch/state.json in $XDG_STATE_HOME or "
+        "~/.local/state",
+    ),
+    Flag(
+        "node.name",
+        "node",
+        "the name of this machine in alerts",
+        str,
+        "NAME",
+        default="$NODE_NAME, or the host name",
+    ),
+)
+
+
+class OptionError(Exception):
+    """An environment variable holds something that its flag does not take."""
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    """Give a parser every flag; one that is not given is absent from the result."""
+    for flag in FLAGS:
+        text = f"{flag.help} (default: {flag.default_text}) [${flag.variable}]"
+        if flag.is_switch:
+            parser.add_argument(
+                f"--{flag.name}",
+                dest=flag.field,
+                action=argparse.BooleanOptionalAction,
+                default=argparse.SUPPRESS,
+                help=text.replace("%", "%%"),
+            )
+            continue
+        parser.add_argument(
+            f"--{flag.name}",
+            dest=flag.field,
+            type=partial(_from_argument, flag),
+            default=argparse.SUPPRESS,
+            choices=flag.choices or None,
+            metavar=flag.metavar or None,
+            help=text.replace("%", "%%"),
+        )
+
+
+def _from_argument(flag: Flag, text: str) -> object:
+    try:
+        return flag.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r}: {error}") from error
+
+
+def run_options(given: Mapping[str, object], environ: Mapping[str, str]) -> RunOptions:
+    """Join flags, environment and defaults, in that order of precedence.
+
+    Raises OptionError naming the variable that cannot be read.
+    """
+    values: dict[str, Any] = {}
+    for flag in FLAGS:
+        if flag.field in given:
+            values[flag.field] = given[flag.field]
+        elif environ.get(flag.variable):
+            values[flag.field] = _from_variable(flag, environ[flag.variable])
+    values.setdefault("node", environ.get("NODE_NAME") or socket.gethostname())
+    values.setdefault("state_file", _default_state_file(environ))
+    return RunOptions(**values)
+
+
+def _from_variable(flag: Flag, text: str) -> object:
+    try:
+        value = flag.parse(text)
+    except ValueError as error:
+        raise OptionError(f"{flag.variable}: {text!r}: {error}") from error
+    if flag.choices and value not in flag.choices:
+        raise OptionError(f"{flag.variable}: {text!r}: should be one of {', '.join(flag.choices)}")
+    return value
+
+
+def _default_state_file(environ: Mapping[str, str]) -> Path:
+    base = environ.get("STATE_DIRECTORY", "").split(":")[0]
+    if base:
+        return Path(base) / "state.json"
+    try:
+        home = Path(environ.get("XDG_STATE_HOME") or "~/.local/state").expanduser()
+    except RuntimeError:
+        # A container's user may have no home at all.
+        return HOMELESS_STATE_FILE
+    return home / "tunewatch" / "state.json"
+
+
+_REFERENCE = """\
+# Flags of `tunewatch run`
+
+A flag wins over its environment variable, and that over the default. A switch has a twin that turns
+it off, such as `--no-collector.mlflow`; its variable takes `true` or `false`.
+
+This page is written by `python -m exporter.options`.
+
+| flag | variable | default | meaning |
+|---|---|---|---|
+"""
+
+
+def reference() -> str:
+    """Write the reference page."""
+    return _REFERENCE + "".join(_row(flag) for flag in FLAGS)
+
+
+def _row(flag: Flag) -> str:
+    usage = f"--[no-]{flag.name}" if flag.is_switch else f"--{flag.name} {flag.metavar}".rstrip()
+    default = flag.default or f"`{flag.default_text}`"
+    meaning = f"{flag.help}: {', '.join(flag.choices)}" if flag.choices else flag.help
+    return f"| `{usage}` | `{flag.variable}` | {default} | {meaning} |\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(reference())
