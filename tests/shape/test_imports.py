@@ -41,9 +41,8 @@ def test_a_process_without_the_run_role_loads_neither_mlflow_nor_apprise(tmp_pat
     )
     with (tmp_path / "log").open("w") as log, subprocess.Popen(command, stderr=log) as process:
         deadline = time.monotonic() + PATIENCE
-        while not answers(port, "/metrics") and time.monotonic() < deadline:
+        while not (ready := answers(port, "/-/ready")) and time.monotonic() < deadline:
             time.sleep(0.1)
-        ready = answers(port, "/-/ready")
         process.send_signal(signal.SIGTERM)
         process.wait(PATIENCE)
     found = packages((tmp_path / "log").read_text())
