@@ -48,10 +48,11 @@ def test_a_million_steps_are_sampled_at_first_sight_and_exact_from_then_on(
 
 
 def test_a_deep_rewind_is_found_from_silence(remote: Store, server: MlflowServer) -> None:
-    [run_id] = fill(server.database, remote.experiment, BULK)
+    long = replace(BULK, started=(START - 80_000) * 1000, points=8_000, metrics=("loss", "epoch"))
+    [run_id] = fill(server.database, remote.experiment, long)
     watcher = remote.watch(update_points=3_000)
     watcher.poll(START)
-    checkpoint, logged = END // 2, 100
+    checkpoint, logged = long.points * long.stride // 2, 100
     Trainer(remote.client, run_id).points(
         [
             (key, checkpoint + 50 * number, (START + number) * 1000, 2.0)
