@@ -8,7 +8,7 @@ from alerts.model import GpuObservation
 from alerts.notify.curves import gpu_lines, standing
 from alerts.notify.escape import plain
 from alerts.notify.notice import Notice
-from alerts.notify.parts import TITLE_NAME, advice, look_closer
+from alerts.notify.parts import TITLE_NAME, advice, former_severity, look_closer
 from alerts.notify.story import Block, Caps, Line, Section, Story
 from alerts.notify.wording import happened, identity, mark, outlook, rule_name, subject
 
@@ -25,6 +25,7 @@ def group_story(notices: Sequence[Notice], caps: Caps) -> Story:
         kind=first.kind,
         sections=(*_alerts(ranked, caps), *_shared(ranked, caps)),
         footer=f"{len(ranked)} alerts · {_whom(ranked, caps)}",
+        aside=former_severity(first),
     )
 
 

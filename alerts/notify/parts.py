@@ -18,18 +18,22 @@ TITLE_NAME = 120
 
 def story_of(notice: Notice, caps: Caps) -> Story:
     """Tell one alert."""
-    was = {Kind.RESOLVED: "was ", Kind.FIRED_AND_RESOLVED: ""}.get(notice.kind)
-    severity = notice.transition.severity
     return Story(
         mark=mark(notice),
         what=rule_name(notice, caps),
         whom=subject(notice, min(caps.name, TITLE_NAME), caps),
-        severity=severity,
+        severity=notice.transition.severity,
         kind=notice.kind,
         sections=tuple(_sections(notice, caps)),
         footer=identity(notice, caps),
-        aside="" if was is None else f"{was}{severity.value}",
+        aside=former_severity(notice),
     )
+
+
+def former_severity(notice: Notice) -> str:
+    """Return how urgent it was, for what is over and so bears no urgency in front."""
+    was = {Kind.RESOLVED: "was ", Kind.FIRED_AND_RESOLVED: ""}.get(notice.kind)
+    return "" if was is None else f"{was}{notice.transition.severity.value}"
 
 
 def _sections(notice: Notice, caps: Caps) -> Iterator[Section]:

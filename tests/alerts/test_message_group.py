@@ -66,7 +66,7 @@ def test_only_ends_make_a_resolved_group() -> None:
     ]
     message = compose_group(ends)
     assert message.kind is Kind.RESOLVED
-    assert message.title == "RESOLVED: plateau and 1 more, overfit-3"
+    assert message.title == "RESOLVED: plateau and 1 more, overfit-3 (was warning)"
 
 
 def test_a_crowd_is_cut_to_size_and_counted() -> None:

@@ -18,7 +18,9 @@ from exporter.demo.loopback import HOST
 pytestmark = pytest.mark.timeout(240)
 
 # On a slow machine a run has ended before its alert is sent: then one message says both.
-TITLE = re.compile(r"^(?:CRITICAL: |WARNING: |FIRED AND RESOLVED: ).*$", re.MULTILINE)
+TITLE = re.compile(
+    r"^(?:(?:CRITICAL|WARNING): .*|FIRED AND RESOLVED: .* \((?:critical|warning)\))$", re.MULTILINE
+)
 
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
