@@ -22,8 +22,11 @@ tools:
 demo: setup ## watch real training runs go wrong, on this machine alone
 	@$(BIN)/tunewatch demo
 
+# Tests wait for real programs most of the time, so more of them run at once than there are cores.
+WORKERS ?= 3
+
 test: setup tools lint ## everything that must hold before a change lands
-	$(BIN)/pytest
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile
 
 test-long: setup tools ## the tests that take minutes
 	$(BIN)/pytest -m long
@@ -35,10 +38,11 @@ lint: setup ## style, types and the floors between modules
 	$(BIN)/lint-imports
 
 lock: setup ## write the locked requirements anew (newer versions with UPGRADE=--upgrade)
-	$(LOCK) --group dev --extra demo --extra local --output-file requirements-dev.txt
-	$(LOCK) --constraints requirements-dev.txt --output-file requirements.txt
+	$(LOCK) pyproject.toml --group dev --extra demo --extra local --output-file requirements-dev.txt
+	$(LOCK) pyproject.toml --constraints requirements-dev.txt --output-file requirements.txt
+	for server in tests/servers/*.in; do $(LOCK) $$server --output-file $${server%.in}.txt || exit; done
 
-LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 \
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
   --generate-hashes --annotation-style line --custom-compile-command 'make lock' $(UPGRADE)
 
 bench: setup ## memory, scrape and poll figures beside those of a peer

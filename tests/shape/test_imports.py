@@ -10,7 +10,7 @@ from pathlib import Path
 
 from exporter.demo.loopback import HOST, answers, free_port
 
-HEAVY = {"mlflow", "apprise", "kubernetes", "sqlalchemy", "pandas", "numpy"}
+HEAVY = {"mlflow", "apprise", "kubernetes", "sqlalchemy", "pandas", "numpy", "h2", "hpack", "grpc"}
 PATIENCE = 30.0
 
 

@@ -26,6 +26,9 @@ ASKED = {
     ],
 }
 
+SERVERS = sorted(p.relative_to(ROOT).as_posix() for p in ROOT.glob("tests/servers/*.txt"))
+"""Tracking servers of other versions, which only tests start."""
+
 
 def pins(name: str) -> list[re.Match[str]]:
     return list(PIN.finditer((ROOT / name).read_text()))
@@ -43,7 +46,7 @@ def test_the_lock_has_what_the_project_asks_for(name: str) -> None:
     assert not missing
 
 
-@pytest.mark.parametrize("name", ASKED)
+@pytest.mark.parametrize("name", [*ASKED, *SERVERS])
 def test_every_package_is_pinned_by_hashes_and_from_no_named_place(name: str) -> None:
     text = (ROOT / name).read_text()
     assert len(pins(name)) == len(re.findall(r"^\w", text, re.MULTILINE)) > 40
