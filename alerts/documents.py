@@ -21,6 +21,7 @@ SHOWN = 60
 _KEY_TAGS = {"tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"}
 _PLAIN_WORDS = {
     "model_type": "should be a mapping of keys to values",
+    "dict_type": "should be a mapping of keys to values",
     "tuple_type": "should be a list",
     "float_type": "should be a number",
     "int_type": "should be a whole number",
@@ -186,7 +187,7 @@ def _explain(model: type[BaseModel], error: Any) -> str:  # noqa: ANN401 - pydan
         return f"{path}: is required"
     message = error["msg"].removeprefix("Value error, ")
     message = message.removeprefix("Input ").removeprefix("String ")
-    found = "" if kind in {"model_type", "tuple_type"} else _found(error["input"])
+    found = "" if kind in {"model_type", "dict_type", "tuple_type"} else _found(error["input"])
     return f"{path}: {_PLAIN_WORDS.get(kind, message)}{found}"
 
 

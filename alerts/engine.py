@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
 
-from alerts import state
+from alerts import changes, state
 from alerts.fleet import Fleet
 from alerts.history.intake import Cursor
+from alerts.keeper import Keeper
 from alerts.model import (
     AlertKey,
+    GpuObservation,
     Observations,
     RunFacts,
     SourceObservation,
@@ -26,7 +27,7 @@ from alerts.rules import RULES, is_on, threshold
 from alerts.rules.moment import Moment
 from alerts.runs import RunBook
 from alerts.state import Alert
-from alerts.store import Document, StateStore, StoreError
+from alerts.store import Document, StateStore
 from alerts.thresholds import AlertSettings, LimitBook
 from alerts.view import (
     AlertsView,
@@ -41,10 +42,8 @@ from alerts.view import (
 log = logging.getLogger("tunewatch.engine")
 
 RUN_SOURCE = "mlflow"
-CURSORS_EVERY = 60.0
-"""Seconds after which progress alone is worth a write."""
-STATE_LIMIT = 700 * 1024
-"""Bytes of stored state above which undelivered rows give way to their number."""
+LONGEST_PAUSE = 120.0
+"""Seconds between two ticks after which the machine was asleep, or its clock was set."""
 
 
 class Engine:
@@ -53,22 +52,21 @@ class Engine:
     def __init__(self, settings: AlertSettings, store: StateStore, outbox: Outbox) -> None:
         self._book = LimitBook(settings)
         self._dashboard_url = settings.notify.dashboard_url or ""
-        self._store = store
         self._outbox = outbox
         self._lock = threading.Lock()
         self._runs = RunBook(self._book)
         self._fleet = Fleet()
         self._listening_since: float | None = None
+        self._ticked_at: float | None = None
         self._heard = Moment(0.0)
-        self._stored_at = 0.0
-        self._store_problem = ""
+        self._keeper = Keeper(store, outbox, self._document)
 
     def restore(self, now: float) -> None:
         """Take over what was stored; raises alerts.store.StoreInUse when another process has it.
 
         A document that makes no sense is set aside, never overwritten.
         """
-        document = self._store.load()
+        document = self._keeper.store.load()
         if document is None:
             self._runs.watching_since = now
             return
@@ -77,10 +75,10 @@ class Engine:
             fleet = Fleet.from_document(document["fleet"])
             self._outbox.restore(document["outbox"], now)
         except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-            self._store.set_aside(f"it is not what this version writes: {error!r}")
+            self._keeper.store.set_aside(f"it is not what this version writes: {error!r}")
             self._runs.watching_since = now
             return
-        self._runs, self._fleet, self._stored_at = runs, fleet, now
+        self._runs, self._fleet, self._keeper.stored_at = runs, fleet, now
         self._reconfigure(now)
 
     def cursors(self) -> Mapping[str, Mapping[str, Cursor]]:
@@ -97,8 +95,9 @@ class Engine:
                 self._enqueue(transition, now)
                 told.append(transition)
             self._runs.forget(now, keep=self._awaited_runs())
+            self._welcome(now)
             self._outbox.review(self._standing, now)
-            self._save(now, urgent=bool(told) or self._outbox.changed)
+            self._keeper.save(now, urgent=bool(told) or self._outbox.changed)
         for transition in told:
             _log(transition)
         return told
@@ -109,18 +108,36 @@ class Engine:
             self._book = LimitBook(settings)
             self._dashboard_url = settings.notify.dashboard_url or ""
             self._reconfigure(now)
-            self._save(now, urgent=True)
+            self._keeper.save(now, urgent=True)
 
     def _reconfigure(self, now: float) -> None:
         for transition in self._runs.reconfigure(self._book, now):
             self._enqueue(transition, now)
             _log(transition)
 
-    def _enqueue(self, transition: Transition, now: float) -> None:
+    def _welcome(self, now: float) -> None:
+        """Have channels that are new told what fires already."""
+        newcomers = self._outbox.newcomers()
+        if not newcomers:
+            return
+        watched = (alert for watch in self._runs.shown() for alert in watch.firing())
+        for alert in (*self._fleet.alerts.values(), *watched):
+            if alert.state == "firing" and not RULES[alert.key.rule].event:
+                self._enqueue(changes.as_firing(alert), now, only=newcomers)
+        self._outbox.welcomed(newcomers)
+
+    def _enqueue(
+        self, transition: Transition, now: float, only: Collection[str] | None = None
+    ) -> None:
         key = transition.key
         run = self._run_of(key)
-        experiment = run.experiment if run else ""
-        self._outbox.enqueue(transition, now, experiment=experiment, muted=is_muted(key.rule, run))
+        self._outbox.enqueue(
+            transition,
+            now,
+            experiment=run.experiment if run else "",
+            muted=is_muted(key.rule, run),
+            only=only,
+        )
 
     def _standing(self, key: AlertKey) -> Standing:
         """Return whether an alert still fires, and whether people are to be told of it now."""
@@ -141,21 +158,41 @@ class Engine:
     def flush(self, now: float) -> None:
         """Store everything now; for the end of the process."""
         with self._lock:
-            self._save(now, urgent=True)
+            self._keeper.save(now, urgent=True)
 
     def _judge(self, observations: Observations, now: float) -> Iterator[Transition]:
         limits = self._book.of_fleet()
         self._listen(observations.sources, now)
-        yield from self._fleet.observe(observations.gpus or (), observations.sources, limits, now)
-        yield from self._fleet.tick(limits, now)
+        yield from self._of_fleet(lambda: self._fleet.observe(observations, limits, now))
+        yield from self._of_fleet(lambda: self._fleet.tick(limits, now))
         moment = self._moment(now)
         self._heard = moment if moment.listening_since is not None else self._heard
         for update in observations.runs:
             yield from self._runs.update(update, moment)
         yield from self._runs.tick(moment, self._fleet.firing())
 
+    def _of_fleet(self, judge: Callable[[], Iterable[Transition]]) -> Iterator[Transition]:
+        """Judge the machines; a bug that they meet must not silence the runs.
+
+        What it changed before that is told.
+        """
+        before = dict(self._fleet.alerts)
+        try:
+            yield from judge()
+        except Exception:
+            if not self._runs.errors["fleet"]:
+                log.exception("GPUs and sources cannot be judged, the runs go on")
+            self._runs.errors["fleet"] += 1
+            yield from changes.news(before, self._fleet.alerts)
+
     def _listen(self, sources: Iterable[SourceObservation], now: float) -> None:
-        """Note since when the tracking server has answered without a break."""
+        """Note since when the tracking server has answered, and we have listened, without a break.
+
+        Who slept has heard nothing, so no run was silent for that long.
+        """
+        if self._ticked_at is None or not 0 <= now - self._ticked_at <= LONGEST_PAUSE:
+            self._listening_since = None
+        self._ticked_at = now
         for source in sources:
             if source.source == RUN_SOURCE:
                 since = self._listening_since
@@ -167,33 +204,8 @@ class Engine:
     def _awaited_runs(self) -> set[str]:
         return {episode.key.subject.id for episode in self._outbox.episodes()}
 
-    def _save(self, now: float, *, urgent: bool) -> None:
-        # A clock that was set back must not put it off for hours.
-        if not urgent and 0 <= now - self._stored_at < CURSORS_EVERY:
-            return
-        outbox = self._outbox.to_document()
-        try:
-            self._store.save(self._document(outbox))
-        except StoreError as error:
-            # People are told all the same; what they are told may repeat after a restart.
-            if str(error) != self._store_problem:
-                log.error("%s; alerts go on, a restart may repeat them", error)  # noqa: TRY400 - the cause is in the text
-            self._store_problem = str(error)
-        else:
-            if self._store_problem:
-                log.info("the state is stored again")
-            self._store_problem = ""
-            if self._store.size > STATE_LIMIT:
-                self._outbox.fold(self._store.size - STATE_LIMIT * 9 // 10, now)
-        self._stored_at = now
-        self._outbox.mark_stored(outbox)
-
-    def _document(self, outbox: dict[str, Any]) -> Document:
-        return {
-            "runs": self._runs.to_document(),
-            "fleet": self._fleet.to_document(),
-            "outbox": outbox,
-        }
+    def _document(self) -> Document:
+        return {"runs": self._runs.to_document(), "fleet": self._fleet.to_document()}
 
     def notice_for(self, row: Row) -> Notice | None:
         """Return what a row is about as of now, None when nobody knows any more."""
@@ -201,23 +213,31 @@ class Engine:
             alert, about = self._find(row.key)
             if alert is None:
                 return None
-            event = RULES[row.key.rule].event
             if row.kind.resolves:
                 transition = self._runs.placed(state.resolution(alert))
             else:
-                transition = state.firing(alert, alert.fired_at or alert.active_since, event=event)
+                transition = changes.as_firing(alert)
             transition = replace(transition, episode=row.episode, severity=row.severity)
             return self._notice(row.kind, transition, about)
 
     def _notice(self, kind: Kind, transition: Transition, about: About) -> Notice:
         rule = RULES[transition.key.rule]
         dashboard = dashboard_link(self._dashboard_url, transition.key.subject)
-        return Notice(kind, transition, about, rule.resolves, rule.unit, dashboard)
+        return Notice(
+            kind, transition, about, rule.resolves, rule.unit, dashboard, self._trainers(about)
+        )
+
+    def _trainers(self, about: About) -> tuple[RunFacts, ...]:
+        """Return the runs that train on the GPU that an alert is about."""
+        run_ids = (about.runs or ()) if isinstance(about, GpuObservation) else ()
+        watches = filter(None, map(self._runs.get, run_ids))
+        return tuple(w.history.facts for w in watches if not w.history.is_leftover)
 
     def _find(self, key: AlertKey) -> tuple[Alert | None, About]:
         watch = self._runs.get(key.subject.id) if key.subject.kind == "run" else None
         if watch is not None:
-            return watch.alerts.get(key), run_context(watch, key.eval_set)
+            gpus = self._fleet.gpus_of(key.subject.id)
+            return watch.alerts.get(key), run_context(watch, key.eval_set, gpus)
         return self._fleet.alerts.get(key), self._fleet.seen.get(key.subject)
 
     def view(self, now: float) -> AlertsView:
@@ -228,10 +248,13 @@ class Engine:
             return AlertsView(
                 alerts=tuple(self._alert_views()),
                 runs=tuple(self._run_views(now)),
+                training_busy=self._fleet.training_busy(limits),
+                devices=self._fleet.devices_by_run(),
                 thresholds={rule: n for rule, n in numbers.items() if n is not None},
                 deliveries=self._outbox.outcomes(),
                 undelivered=self._outbox.pending(),
-                state_bytes=self._store.size,
+                state_bytes=self._keeper.store.size,
+                errors=dict(self._runs.errors),
             )
 
     def _run_views(self, now: float) -> Iterator[RunView]:

@@ -1,20 +1,38 @@
-"""GPUs and sources under watch: their alerts, moved by readings and by the clock."""
+"""GPUs, sources and nodes under watch: their alerts, moved by readings and by the clock."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
 from alerts import state
+from alerts.history.gpu import GpuHistory
 from alerts.inhibition import inhibitor
-from alerts.model import AlertKey, GpuObservation, SourceObservation, Subject, Transition, Verdict
-from alerts.rules import RULES, is_on
-from alerts.rules.gpu import judge_memory
+from alerts.model import (
+    AlertKey,
+    GpuObservation,
+    Inventory,
+    NodeObservation,
+    Observations,
+    Outcome,
+    ResolveReason,
+    SourceObservation,
+    Subject,
+    Transition,
+    Verdict,
+)
+from alerts.presence import Presence
+from alerts.rules import RULES, gpu_idle, is_on
+from alerts.rules.machines import ABOUT_GPUS, ON_GPU
+from alerts.rules.node import judge_lost, judge_silence
 from alerts.rules.source import judge as judge_source
 from alerts.state import Alert, Policy
 from alerts.thresholds import GpuTuning, Limits
+
+FORGOTTEN_AFTER = 7 * 86_400.0
+"""Seconds after which alerts that have ended about what is no more are forgotten: all is told."""
 
 
 class Fleet:
@@ -22,42 +40,65 @@ class Fleet:
 
     def __init__(self) -> None:
         self.alerts: dict[AlertKey, Alert] = {}
-        self.seen: dict[Subject, GpuObservation | SourceObservation] = {}
+        self.seen: dict[
+            Subject, GpuObservation | SourceObservation | Inventory | NodeObservation
+        ] = {}
         """The newest observation of each subject."""
+        self._presence = Presence()
         self._down_since: dict[Subject, float] = {}
+        self._gpus: dict[Subject, GpuHistory] = {}
+        self._xids: dict[Subject, Mapping[int, float]] = {}
+        """Those of a former process, of GPUs that have not been seen since."""
+        self._busy: dict[Subject, float] = {}
 
-    def observe(
-        self,
-        gpus: Iterable[GpuObservation],
-        sources: Iterable[SourceObservation],
-        limits: Limits,
-        now: float,
-    ) -> list[Transition]:
+    def observe(self, seen: Observations, limits: Limits, now: float) -> list[Transition]:
         """Judge what was read, sources first since they may make other alerts redundant."""
         told: list[Transition] = []
-        for source in sources:
+        for source in seen.sources:
             told += self._source(source, limits, now)
-        for gpu in gpus:
+        for node in seen.nodes or ():
+            told += self._node(node, limits, now)
+        for inventory in seen.inventories:
+            told += self._inventory(inventory, limits, now)
+        for gpu in seen.gpus or ():
             told += self._gpu(gpu, limits, now)
+        if seen.nodes is not None:
+            self._presence.roll_call([node.node for node in seen.nodes], now)
         return [self._inhibited(transition) for transition in told]
 
     def tick(self, limits: Limits, now: float) -> list[Transition]:
         """Let time pass: resolve what has been gone for long enough, or whose rule is off."""
         told: list[Transition] = []
-        transition: Transition | None
         for key, alert in list(self.alerts.items()):
-            if _is_judged(key, limits):
-                policy = _policy(key.rule, limits)
-                self.alerts[key], transition = state.expire(alert, policy, now)
-            elif alert.state == "firing":
-                self.alerts[key], transition = state.resolve(alert, "rule_removed", now)
-            elif alert.state == "pending":
-                self.alerts[key], transition = state.withdraw(alert), None
+            if alert.state == "resolved":
+                continue
+            if not _is_judged(key, limits):
+                told += self._close(alert, "rule_removed", now)
+            elif over := self._presence.over(key.subject, now):
+                told += self._close(alert, over, now)
             else:
-                transition = None
-            told += [transition] if transition else []
+                self.alerts[key], transition = state.expire(alert, _policy(key.rule, limits), now)
+                told += [transition] if transition else []
+        self._forget(now)
         self._inhibit_anew()
         return told
+
+    def _close(self, alert: Alert, reason: ResolveReason, now: float) -> list[Transition]:
+        if alert.state == "firing":
+            self.alerts[alert.key], transition = state.resolve(alert, reason, now)
+            return [transition]
+        self.alerts[alert.key] = state.withdraw(alert)
+        return []
+
+    def _forget(self, now: float) -> None:
+        for subject in self._presence.forget(now):
+            for known in (self.seen, self._gpus, self._xids, self._busy, self._down_since):
+                known.pop(subject, None)
+        for key, alert in list(self.alerts.items()):
+            ended = alert.active_since if alert.resolved_at is None else alert.resolved_at
+            is_old = alert.state == "resolved" and now - ended >= FORGOTTEN_AFTER
+            if is_old and not self._presence.knows(key.subject):
+                del self.alerts[key]
 
     def _inhibit_anew(self) -> None:
         firing = self.firing()
@@ -70,36 +111,120 @@ class Fleet:
         """Return the keys of the alerts that fire now."""
         return [key for key, alert in self.alerts.items() if alert.state == "firing"]
 
+    def training_busy(self, limits: Limits) -> Mapping[Subject, float]:
+        """Return how busy (percent) each GPU is that a run trains on, as judged last.
+
+        What a former process judged holds until this one can tell.
+        """
+        alerts = (alert for alert in self.alerts.values() if alert.state == "firing")
+        held = {a.key.subject: a.current for a in alerts if a.key.rule == gpu_idle.NAME}
+        known = {subject: pct for subject, pct in held.items() if pct is not None} | self._busy
+        return {
+            subject: pct
+            for subject, pct in known.items()
+            if _is_judged(AlertKey(gpu_idle.NAME, subject), limits)
+        }
+
+    def gpus_of(self, run_id: str) -> tuple[GpuObservation, ...]:
+        """Return the GPUs that a run trains on, as they were seen last."""
+        newest = (history.gpu for history in self._gpus.values())
+        return tuple(gpu for gpu in newest if gpu.runs is not None and run_id in gpu.runs)
+
+    def devices_by_run(self) -> Mapping[str, tuple[str, ...]]:
+        """Return the uuids of the GPUs and MIG instances that each live run trains on, by its id.
+
+        A GPU of which a run has an instance only is not among them.
+        """
+        newest = [history.gpu for history in self._gpus.values()]
+        divided = {(run_id, gpu.parent) for gpu in newest for run_id in gpu.runs or ()}
+        devices: dict[str, tuple[str, ...]] = {}
+        for gpu in newest:
+            for run_id in gpu.runs or ():
+                if (run_id, gpu.uuid) not in divided:
+                    devices[run_id] = (*devices.get(run_id, ()), gpu.uuid)
+        return devices
+
     def _source(self, source: SourceObservation, limits: Limits, now: float) -> list[Transition]:
         subject = Subject("source", source.source, source.node)
         self.seen[subject] = source
-        if source.up:
+        self._presence.hear(subject, now)
+        if source.up or source.released:
             self._down_since.pop(subject, None)
-        since = None if source.up else self._down_since.setdefault(subject, now)
-        verdict = judge_source(source, since, now)
-        if verdict is None:
+            since = None
+        else:
+            # A clock that was set back must not make an outage shorter than it is.
+            since = min(self._down_since.get(subject, now), now)
+            self._down_since[subject] = since
+        return self._move(judge_source(source, since, now), subject, limits, now)
+
+    def _node(self, node: NodeObservation, limits: Limits, now: float) -> list[Transition]:
+        if node.answering:
+            self._presence.answer(node.node, now)
+            self._presence.hear(Subject.of_node(node.node), now)
+        answered_at = self._presence.answered_at(node.node)
+        if answered_at is None:
             return []
-        return self._move(verdict, subject, limits, now)
+        subject = Subject.of_node(node.node)
+        self.seen[subject] = node
+        return self._move(judge_silence(node, answered_at, now), subject, limits, now)
+
+    def _inventory(self, inventory: Inventory, limits: Limits, now: float) -> list[Transition]:
+        subject = Subject.of_node(inventory.node)
+        self.seen[subject] = inventory
+        self._presence.hear(subject, now)
+        if not inventory.missing:
+            self._presence.complete(inventory.node, now)
+        return self._move(judge_lost(inventory), subject, limits, now)
 
     def _gpu(self, gpu: GpuObservation, limits: Limits, now: float) -> list[Transition]:
         subject = Subject("gpu", gpu.uuid, gpu.node)
         self.seen[subject] = gpu
-        verdict = judge_memory(gpu, limits)
-        return [] if verdict is None else self._move(verdict, subject, limits, now)
+        self._presence.hear(subject, now)
+        history = self._gpus.get(subject)
+        if history is None:
+            history = self._gpus[subject] = GpuHistory(gpu, self._xids.pop(subject, None))
+        elif history.gpu == gpu and not self._is_pending(subject):
+            # A reading that was judged before says nothing new, but to what waits for its time.
+            return []
+        history.note(gpu, limits.rules.gpu_idle_while_training.window)
+        told: list[Transition] = []
+        for judge in ON_GPU:
+            told += self._move(judge(history, limits), subject, limits, now)
+        return told
+
+    def _is_pending(self, subject: Subject) -> bool:
+        alerts = (self.alerts.get(AlertKey(rule, subject)) for rule in ABOUT_GPUS)
+        return any(alert is not None and alert.state == "pending" for alert in alerts)
 
     def _move(
-        self, verdict: Verdict, subject: Subject, limits: Limits, now: float
+        self, verdict: Verdict | None, subject: Subject, limits: Limits, now: float
     ) -> list[Transition]:
+        if verdict is None:
+            return []
         key = AlertKey(verdict.rule, subject)
+        self._note_busy(verdict, subject)
         if not _is_judged(key, limits):
             return []
-        policy = _policy(verdict.rule, limits)
-        after, told = state.advance(self.alerts.get(key), key, verdict, policy, now, now)
+        before = self.alerts.get(key)
+        if verdict.outcome is Outcome.NOT_APPLICABLE:
+            # Only the rule about training says so, of a GPU on which no run trains any more.
+            ends = before is not None and before.state != "resolved"
+            return self._close(before, "run_ended", now) if before and ends else []
+        at = now if verdict.at is None else min(verdict.at, now)
+        after, told = state.advance(before, key, verdict, _policy(verdict.rule, limits), at, now)
         if after is None:
             self.alerts.pop(key, None)
         else:
             self.alerts[key] = after
         return [told] if told else []
+
+    def _note_busy(self, verdict: Verdict, subject: Subject) -> None:
+        if verdict.rule != gpu_idle.NAME:
+            return
+        if verdict.value is not None:
+            self._busy[subject] = verdict.value
+        elif verdict.outcome is Outcome.NOT_APPLICABLE:
+            self._busy.pop(subject, None)
 
     def _inhibited(self, transition: Transition) -> Transition:
         if transition.state != "firing":
@@ -110,9 +235,13 @@ class Fleet:
 
     def to_document(self) -> dict[str, Any]:
         """Return plain data for the state document."""
+        open_alerts = (alert for alert in self.alerts.values() if alert.state != "resolved")
+        xids = self._xids | {subject: history.xid_at for subject, history in self._gpus.items()}
         return {
             "alerts": [state.to_document(alert) for alert in self.alerts.values()],
             "down_since": [[*subject, since] for subject, since in self._down_since.items()],
+            "xids": [[*subject, [*at.items()]] for subject, at in xids.items() if at],
+            **self._presence.to_document({alert.key.subject for alert in open_alerts}),
         }
 
     @classmethod
@@ -123,6 +252,9 @@ class Fleet:
         fleet.alerts = {alert.key: alert for alert in alerts if alert.key.rule in RULES}
         for kind, name, node, since in document["down_since"]:
             fleet._down_since[Subject(kind, name, node)] = since
+        for kind, name, node, times in document.get("xids", ()):
+            fleet._xids[Subject(kind, name, node)] = {int(code): at for code, at in times}
+        fleet._presence = Presence.from_document(document)
         return fleet
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from alerts.model import AlertKey
+from alerts.rules.machines import ABOUT_GPUS
 
 INHIBITS: dict[str, frozenset[str]] = {
     "nonfinite": frozenset(
@@ -26,7 +27,7 @@ INHIBITS: dict[str, frozenset[str]] = {
 SOURCE_DOWN = "source_down"
 INHIBITS_BY_SOURCE: dict[str, frozenset[str]] = {
     "mlflow": frozenset({"run_stalled", "training_time_exceeded"}),
-    "nvml": frozenset({"gpu_memory_high"}),
+    "nvml": ABOUT_GPUS,
 }
 """`source_down` of the source on the left mutes those on the right (of its node, for GPUs)."""
 

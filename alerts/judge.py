@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -36,8 +37,11 @@ GIVEN_UP_AFTER = 86_400.0
 class Watch:
     """Judges one run: O(new points) per update, and a few comparisons as time passes."""
 
-    def __init__(self, facts: RunFacts, book: LimitBook) -> None:
+    def __init__(
+        self, facts: RunFacts, book: LimitBook, errors: Counter[str] | None = None
+    ) -> None:
         self._book = book
+        self._errors = Counter[str]() if errors is None else errors
         rules = book.of_run(facts).rules
         self.history = RunHistory(facts, Roles(rules.metrics), rules.steps_per_epoch)
         self.alerts: dict[AlertKey, Alert] = {}
@@ -91,6 +95,7 @@ class Watch:
         if self.ended or self.history.is_leftover:
             return []
         told: list[Transition] = []
+        self.history.silence.not_after(moment.now)
         if moment.listening_since is not None:
             told = self._judge(ON_TIME, moment, moment.now, outside)
             told += [self._inhibited(news, outside) for news in self._ripen(moment.now)]
@@ -210,6 +215,7 @@ class Watch:
             return list(judge(self.history, self.limits, moment))
         except Exception:
             # Rules are pure, so nothing is half done; told once, since each record would repeat it.
+            self._errors["rule"] += 1
             if judge not in self._broken:
                 self._broken.add(judge)
                 log.exception("run %s: a rule failed, the others go on", self.subject.id)
@@ -261,9 +267,15 @@ class Watch:
         }
 
     @classmethod
-    def from_document(cls, document: Mapping[str, Any], facts: RunFacts, book: LimitBook) -> Watch:
+    def from_document(
+        cls,
+        document: Mapping[str, Any],
+        facts: RunFacts,
+        book: LimitBook,
+        errors: Counter[str] | None = None,
+    ) -> Watch:
         """Rebuild a watch from `to_document`; alerts of rules that are gone are dropped."""
-        watch = cls(facts, book)
+        watch = cls(facts, book, errors)
         watch.history.restore(document["history"])
         alerts = [state.from_document(alert) for alert in document["alerts"]]
         watch.alerts = {alert.key: alert for alert in alerts if alert.key.rule in RULES}

@@ -73,44 +73,125 @@ class RunUpdate:
     deleted: bool = False
 
 
+class RowRemap(NamedTuple):
+    """Whether a GPU waits for a reset to replace bad memory rows, and whether it failed to."""
+
+    pending: bool
+    failure: bool
+
+
+class PodName(NamedTuple):
+    """What a pod of a cluster is called."""
+
+    namespace: str
+    pod: str
+
+
 @dataclass(frozen=True, slots=True)
 class GpuObservation:
-    """What the GPU rules look at; `observed_at` is the daemon's clock in Unix seconds."""
+    """What the GPU rules look at; None (or a missing key) is not known.
+
+    `observed_at` is when the GPU was read, `xid_at` when each Xid code came last, both Unix seconds
+    of the machine that has the GPU. `xids` counts by code since the process that reads began;
+    `ecc_uncorrected` is the driver's volatile counter, which a reset clears. `throttle` maps each
+    reason that the GPU can tell to whether it holds. `busy_seconds` is cumulative, without the
+    `busy_gap_seconds` of which nothing is known; `utilization` is percent of the driver's last
+    sample period. `runs` are the ids of the live runs that train on
+    this GPU, None where nobody knows which do; `pods` are those that hold it. A MIG instance has
+    the index of the GPU that it is part of, whose uuid is `parent`.
+    """
 
     uuid: str
     index: int
     node: str
-    memory_used_bytes: int
-    memory_total_bytes: int
+    memory_used_bytes: int | None
+    memory_total_bytes: int | None
     observed_at: float
+    xids: Mapping[int, int] = field(default_factory=dict)
+    xid_at: Mapping[int, float] = field(default_factory=dict)
+    ecc_uncorrected: int | None = None
+    remap: RowRemap | None = None
+    throttle: Mapping[str, bool] = field(default_factory=dict)
+    busy_seconds: float | None = None
+    busy_gap_seconds: float = 0.0
+    utilization: float | None = None
+    runs: tuple[str, ...] | None = None
+    pods: tuple[PodName, ...] = ()
+    parent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """How many GPUs of a node the driver lists, and by uuid those of them that do not answer.
+
+    `expected` is how many the machine has, None where that is not known. `observed_at` is as in
+    `GpuObservation`.
+    """
+
+    node: str
+    expected: int | None
+    seen: int
+    lost: tuple[str, ...]
+    observed_at: float
+
+    @property
+    def missing(self) -> int:
+        """How many GPUs should answer and do not."""
+        return len(self.lost) + max(0, (self.expected or 0) - self.seen)
 
 
 @dataclass(frozen=True, slots=True)
 class SourceObservation:
-    """Whether a source answers; `expected` once it was configured or has been up."""
+    """Whether a source answers; `expected` once it was configured or has been up.
+
+    `released` is one that a person had given back on purpose.
+    """
 
     source: str
     node: str
     up: bool
     expected: bool
     reason: str = ""
+    released: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NodeObservation:
+    """Whether the process of another node, which has answered before, answers now; else why not."""
+
+    node: str
+    address: str
+    answering: bool
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Observations:
-    """Everything the engine is told in one tick; `gpus` is None when GPUs could not be read."""
+    """Everything the engine is told in one tick.
+
+    `gpus` are of all nodes, None when no GPUs could be read; a node without an inventory here was
+    not read. `nodes` are those that should answer, so one that is not among them has left on
+    purpose; None when nobody was asked.
+    """
 
     runs: tuple[RunUpdate, ...] = ()
     gpus: tuple[GpuObservation, ...] | None = None
     sources: tuple[SourceObservation, ...] = ()
+    inventories: tuple[Inventory, ...] = ()
+    nodes: tuple[NodeObservation, ...] | None = None
 
 
 class Subject(NamedTuple):
-    """Whom an alert is about: a run id, a GPU uuid with its node, or a source with its node."""
+    """Whom an alert is about: a run id, a GPU uuid, a source or a node; but runs have a node."""
 
-    kind: Literal["run", "gpu", "source"]
+    kind: Literal["run", "gpu", "source", "node"]
     id: str
     node: str = ""
+
+    @classmethod
+    def of_node(cls, name: str) -> Subject:
+        """Return a node as a subject."""
+        return cls("node", name, name)
 
 
 class AlertKey(NamedTuple):
@@ -148,9 +229,12 @@ class Verdict:
     eval_set: str = ""
     step: int | None = None
     epoch: float | None = None
+    at: float | None = None
+    """When it happened (Unix seconds), for what is known to the second and read later."""
 
 
-ResolveReason = Literal["recovered", "run_ended", "deleted", "rule_removed", "given_up"]
+ResolveReason = Literal["recovered", "run_ended", "deleted", "rule_removed", "given_up", "gone"]
+"""`gone` is what no longer exists: a GPU taken out, a node that left."""
 
 
 @dataclass(frozen=True, slots=True)

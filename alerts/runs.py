@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import fields, replace
 from functools import partial
 from typing import Any
 
+from alerts import changes
 from alerts.history.intake import Cursor
 from alerts.judge import Watch
 from alerts.model import AlertKey, RunFacts, RunUpdate, Transition
@@ -20,6 +22,7 @@ ENDED_KEPT = 3600.0
 """Seconds for which a run that ended is remembered whole, in case it is resumed."""
 KNOWN_KEPT = 30 * 86_400.0
 KNOWN_MOST = 10_000
+ERRORS = ("rule", "run", "fleet")
 
 
 class RunBook:
@@ -36,6 +39,8 @@ class RunBook:
         self._ended: dict[str, float] = {}
         self._known: dict[str, float] = {}
         self._broken: set[str] = set()
+        self.errors = Counter(dict.fromkeys(ERRORS, 0))
+        """How many errors judging has survived, by what each cost."""
 
     def get(self, run_id: str) -> Watch | None:
         """Return the watch of a run, if there is one."""
@@ -58,14 +63,20 @@ class RunBook:
         return self._guarded(update.facts.run_id, lambda: self._update(update, moment))
 
     def _guarded(self, run_id: str, judge: Callable[[], list[Transition]]) -> list[Transition]:
-        """Judge one run; a bug that it meets must not silence all the others for ever."""
+        """Judge one run; a bug that it meets must not silence all the others for ever.
+
+        What it changed before that is told.
+        """
+        watch = self._watches.get(run_id)
+        before = dict(watch.alerts) if watch else {}
         try:
             return judge()
         except Exception:
+            self.errors["run"] += 1
             if run_id not in self._broken:
                 self._broken.add(run_id)
                 log.exception("run %s cannot be judged, the others go on", run_id)
-            return []
+            return list(changes.news(before, watch.alerts)) if watch else []
 
     def _update(self, update: RunUpdate, moment: Moment) -> list[Transition]:
         run_id = update.facts.run_id
@@ -75,7 +86,7 @@ class RunBook:
         elif update.deleted:
             return []
         else:
-            watch = self._watches[run_id] = Watch(update.facts, self._book)
+            watch = self._watches[run_id] = Watch(update.facts, self._book, self.errors)
             told = self._first_sight(watch, update, moment)
         if watch.ended:
             self._ended.setdefault(run_id, moment.now)
@@ -96,6 +107,8 @@ class RunBook:
 
     def tick(self, moment: Moment, outside: Collection[AlertKey]) -> list[Transition]:
         """Let time pass for every run; one that has been stalled for a day is given up."""
+        # A clock that was set back must not make every run an old one.
+        self.watching_since = min(self.watching_since, moment.now)
         told: list[Transition] = []
         for run_id, watch in self._watches.items():
             told += self._guarded(run_id, partial(self._tick, watch, moment, outside))
@@ -124,7 +137,7 @@ class RunBook:
     def forget(self, now: float, keep: Collection[str]) -> None:
         """Free the memory of runs that ended a while ago and of which nothing is left to tell."""
         for run_id, ended in list(self._ended.items()):
-            if now - ended >= ENDED_KEPT and run_id not in keep:
+            if not 0 <= now - ended < ENDED_KEPT and run_id not in keep:
                 del self._ended[run_id]
                 self._watches.pop(run_id, None)
                 self._broken.discard(run_id)
@@ -137,13 +150,10 @@ class RunBook:
         return len(self._known) > KNOWN_MOST or now - next(iter(self._known.values())) > KNOWN_KEPT
 
     def to_document(self) -> dict[str, Any]:
-        """Return plain data for the state document."""
+        """Return data for the state document; each watch as a function that returns plain data."""
         return {
             "watching_since": self.watching_since,
-            "watches": [
-                {"facts": _facts_document(watch.history.facts), **watch.to_document()}
-                for watch in self._watches.values()
-            ],
+            "watches": [partial(_watch_document, watch) for watch in self._watches.values()],
             "ended": self._ended,
             "known": self._known,
         }
@@ -154,10 +164,14 @@ class RunBook:
         runs = cls(book, float(document["watching_since"]))
         for entry in document["watches"]:
             facts = RunFacts(**entry["facts"])
-            runs._watches[facts.run_id] = Watch.from_document(entry, facts, book)
+            runs._watches[facts.run_id] = Watch.from_document(entry, facts, book, runs.errors)
         runs._ended = dict(document["ended"])
         runs._known = dict(document["known"])
         return runs
+
+
+def _watch_document(watch: Watch) -> dict[str, Any]:
+    return {"facts": _facts_document(watch.history.facts), **watch.to_document()}
 
 
 def _facts_document(facts: RunFacts) -> dict[str, Any]:

@@ -82,7 +82,8 @@ class Peaks:
 
     def _held(self, alert: Alert, now: float) -> Peak | None:
         peak = self._peaks.get((alert.key.rule, alert.key.eval_set))
-        return peak if peak is not None and now < peak.until else None
+        # One that is shown for longer than any was noted under a clock that was set back since.
+        return peak if peak is not None and 0 < peak.until - now <= SHOWN_FOR else None
 
 
 def _is_breached(alert: Alert, held: Peak | None) -> bool:

@@ -108,6 +108,8 @@ def _breach(
 
 
 def _fire(alert: Alert, policy: Policy, at: float, now: float) -> tuple[Alert, Transition | None]:
+    # A clock that was set back must not make anybody wait until it has caught up.
+    alert = replace(alert, active_since=min(alert.active_since, now))
     if now - alert.active_since < policy.hold_for:
         return alert, None
     fired = replace(alert, state="firing", fired_at=at)
@@ -155,8 +157,9 @@ def expire(alert: Alert, policy: Policy, now: float) -> tuple[Alert, Transition 
     """Resolve a firing alert whose condition has been gone for `keep_firing_for`."""
     if alert.state != "firing" or alert.keep_since is None:
         return alert, None
-    if now - alert.keep_since < policy.keep_firing_for:
-        return alert, None
+    since = min(alert.keep_since, now)
+    if now - since < policy.keep_firing_for:
+        return replace(alert, keep_since=since), None
     return resolve(alert, "recovered", now)
 
 

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 VERSION = 1
 
 Document = dict[str, Any]
+"""Plain data, or functions without arguments that return plain data."""
 
 log = logging.getLogger("tunewatch.store")
 
@@ -200,8 +201,13 @@ def _as_store_error(problem: str) -> Iterator[None]:
 
 
 def _encode(document: Document) -> bytes:
-    """Return UTF-8 JSON; NaN and Infinity, which values of alerts can be, as Python writes them."""
-    return json.dumps({**document, "version": VERSION}, separators=(",", ":")).encode()
+    """Return UTF-8 JSON; NaN and Infinity, which values of alerts can be, as Python writes them.
+
+    A part that is a function is called when its turn comes, so that the plain data of a thousand
+    runs never exist at once.
+    """
+    whole = {**document, "version": VERSION}
+    return json.dumps(whole, separators=(",", ":"), default=lambda part: part()).encode()
 
 
 def _decode(content: bytes) -> Document:

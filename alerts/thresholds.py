@@ -4,61 +4,24 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from alerts.documents import Section
 from alerts.model import PerplexityTask, RunFacts, Severity
+from alerts.values import (
+    Codes,
+    Names,
+    NotNegative,
+    Number,
+    Positive,
+    Seconds,
+    SeverityName,
+    as_tuple,
+    dashboard_template,
+)
 
-_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_DURATION = re.compile(r"(?:\d+(?:ms|[smhdw]))+")
-
-
-def parse_duration(value: object) -> object:
-    """Turn a Prometheus duration such as `5m` or `1h30m` into seconds; leave anything else."""
-    if isinstance(value, bool) or not isinstance(value, str):
-        return value
-    if not _DURATION.fullmatch(value):
-        raise ValueError("should be a duration such as 30s, 5m or 1h30m")
-    return sum(float(n) * _UNITS[unit] for n, unit in re.findall(r"(\d+)(ms|[smhdw])", value))
-
-
-def as_tuple(value: object) -> object:
-    """Turn the list that YAML gives into a tuple; leave anything else to the type check."""
-    return tuple(value) if isinstance(value, list) else value
-
-
-def parse_severity(value: object) -> object:
-    """Turn the text of a severity into one; leave anything else to the type check."""
-    if isinstance(value, str) and value in {severity.value for severity in Severity}:
-        return Severity(value)
-    raise ValueError("should be info, warning or critical")
-
-
-def dashboard_template(url: str) -> str:
-    """Accept a web address without credentials; `{run_id}` is the only placeholder."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(
-            "should be a web address such as https://grafana.example/d/run?id={run_id}"
-        )
-    if parts.username or parts.password:
-        raise ValueError("must not hold a user or password: everybody who is told sees it")
-    if set("{}") & set(url.replace("{run_id}", "")):
-        raise ValueError("knows one placeholder, {run_id}")
-    return url
-
-
-Seconds = Annotated[float, BeforeValidator(parse_duration), Field(ge=0, allow_inf_nan=False)]
-SeverityName = Annotated[Severity, BeforeValidator(parse_severity)]
-Names = Annotated[
-    tuple[str, ...], BeforeValidator(lambda v: tuple(v) if isinstance(v, list) else v)
-]
-Number = Annotated[float, Field(allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Thresholds(Section):
@@ -115,6 +78,21 @@ class GpuTuning(RuleTuning):
     ignore: Names = ()
 
 
+class XidTuning(GpuTuning):
+    """Which Xid codes are told, how gravely, and for how long after the last of them."""
+
+    critical: Codes = (48, 62, 64, 74, 79, 95, 119, 120)
+    warning: Codes = (94,)
+    quiet: Annotated[Seconds, Field(gt=0, le=86_400)] = 3600.0
+
+
+class IdleTuning(GpuTuning):
+    """Below which share of the window (percent of its seconds) a GPU counts as idle."""
+
+    busy_pct: Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)] = 10.0
+    window: Annotated[Seconds, Field(ge=60, le=86_400)] = 900.0
+
+
 class MetricNames(Section):
     """Which logged metrics are the training and the validation loss; the first present wins."""
 
@@ -156,7 +134,14 @@ class Rules(Section):
     run_stalled: StallTuning = StallTuning()
     run_failed: RuleTuning = RuleTuning()
     run_incomplete: RuleTuning = RuleTuning()
+    gpu_xid: XidTuning = XidTuning()
+    gpu_ecc_uncorrectable: GpuTuning = GpuTuning()
+    gpu_row_remap: GpuTuning = GpuTuning()
+    gpu_lost: GpuTuning = GpuTuning()
+    gpu_slowdown: GpuTuning = GpuTuning()
+    gpu_idle_while_training: IdleTuning = IdleTuning()
     source_down: RuleTuning = RuleTuning()
+    node_silent: GpuTuning = GpuTuning()
 
     def tuning(self, rule: str) -> RuleTuning:
         """Return the tuning of one rule by its name."""

@@ -9,7 +9,16 @@ from typing import NamedTuple
 
 from alerts.history.evaluations import Evaluations
 from alerts.judge import Watch
-from alerts.model import AlertKey, Extremum, Outcome, RunContext, RunFacts, Severity
+from alerts.model import (
+    AlertKey,
+    Extremum,
+    GpuObservation,
+    Outcome,
+    RunContext,
+    RunFacts,
+    Severity,
+    Subject,
+)
 from alerts.notify.checkpoints import checkpoint_hint
 from alerts.notify.mute import is_muted
 from alerts.rules import is_on
@@ -75,16 +84,23 @@ class AlertView:
 class AlertsView:
     """Everything at one instant.
 
-    `deliveries` counts by (channel, outcome), `heartbeats` by outcome.
+    `deliveries` counts by (channel, outcome), `heartbeats` by outcome. `training_busy` is how busy
+    (percent) each GPU is that a run trains on, as the rule about idle GPUs judges it; `devices`
+    has the uuids of the GPUs by run id.
     """
 
     alerts: tuple[AlertView, ...] = ()
     runs: tuple[RunView, ...] = ()
+    training_busy: Mapping[Subject, float] = field(default_factory=dict)
+    devices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     thresholds: Mapping[str, float] = field(default_factory=dict)
     deliveries: Mapping[tuple[str, str], int] = field(default_factory=dict)
     undelivered: Mapping[str, int] = field(default_factory=dict)
     state_bytes: int = 0
     heartbeats: Mapping[str, int] = field(default_factory=dict)
+    errors: Mapping[str, int] = field(default_factory=dict)
+    """Those that judging survived, by what each cost: a rule's answer, a run's or the fleet's news.
+    """
 
 
 def run_view(watch: Watch, moment: Moment, heard: Moment | None = None) -> RunView:
@@ -138,8 +154,8 @@ def alert_views(watch: Watch) -> Iterator[AlertView]:
             yield AlertView(alert, watch.history.facts)
 
 
-def run_context(watch: Watch, eval_set: str) -> RunContext:
-    """Return what a message says about a run beside the alert, as of now."""
+def run_context(watch: Watch, eval_set: str, gpus: tuple[GpuObservation, ...] = ()) -> RunContext:
+    """Return what a message says about a run beside the alert, as of now, and of its `gpus`."""
     history = watch.history
     loss, grad = history.loss.last, history.grad_norm.last
     evals = history.evals.get(eval_set) or next(iter(history.evals.values()), None)
@@ -160,6 +176,7 @@ def run_context(watch: Watch, eval_set: str) -> RunContext:
         checkpoint=checkpoint_hint(history.facts.params, best.step, step or 0) if best else "",
         resumed_at=history.resumed_at,
         perplexity_task=watch.limits.rules.perplexity.task,
+        gpus=gpus,
     )
 
 

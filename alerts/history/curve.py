@@ -15,9 +15,18 @@ class Curve:
         self.stride = 1
         self.steps: list[int] = []
         self.values: list[float] = []
+        self._last: int | None = None
 
     def push(self, step: int, value: float) -> None:
-        """Note one loss; every second one is dropped when there are too many."""
+        """Note one loss, or another for the step that came last, where that one is kept.
+
+        Every second one is dropped when there are too many.
+        """
+        if step == self._last:
+            if (self.count - 1) % self.stride == 0:
+                self.values[-1] = value
+            return
+        self._last = step
         if self.count % self.stride == 0:
             self.steps.append(step)
             self.values.append(value)
@@ -31,6 +40,7 @@ class Curve:
         kept = sum(1 for s in self.steps if s < step)
         del self.steps[kept:], self.values[kept:]
         self.count = kept * self.stride
+        self._last = None
 
     def to_document(self) -> dict[str, Any]:
         """Return plain data for the state document."""
@@ -39,6 +49,7 @@ class Curve:
             "stride": self.stride,
             "steps": list(self.steps),
             "values": list(self.values),
+            "last": self._last,
         }
 
     @classmethod
@@ -47,4 +58,5 @@ class Curve:
         curve = cls()
         curve.count, curve.stride = document["count"], document["stride"]
         curve.steps, curve.values = list(document["steps"]), list(document["values"])
+        curve._last = document["last"]
         return curve

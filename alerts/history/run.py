@@ -23,6 +23,8 @@ SIDE_CAPACITY = 256
 GRAD_LADDER = (5,)
 """Widths of the medians of grad_norm, in points."""
 RESUMPTIONS_KEPT = 16
+BEGINNING = 3
+"""Training losses that say where a run began."""
 
 
 class Resumption(NamedTuple):
@@ -48,8 +50,7 @@ class RunHistory:
         self.levels = Levels()
         self.grad_norm = Series(SIDE_CAPACITY)
         self.grad_levels = Levels(GRAD_LADDER)
-        self.first_losses: list[float] = []
-        """The first three finite training losses of the run: where it began."""
+        self._first_losses: dict[int, float] = {}
         self.curve = Curve()
         self.epoch_series = Series(SIDE_CAPACITY)
         self.learning_rate: float | None = None
@@ -119,6 +120,11 @@ class RunHistory:
         """The best evaluation of the only or the first validation set."""
         return next((evals.best for _, evals in sorted(self.evals.items()) if evals.best), None)
 
+    @property
+    def first_losses(self) -> tuple[float, ...]:
+        """The finite training losses of the first three steps that had any: where it began."""
+        return tuple(self._first_losses.values())
+
     def _rule_series(self) -> list[Series]:
         return [self.loss, *(evals.losses for evals in self.evals.values())]
 
@@ -148,6 +154,7 @@ class RunHistory:
         self.levels.start()
         self.grad_levels.start()
         self.curve.truncate(step)
+        self._first_losses = {s: loss for s, loss in self._first_losses.items() if s < step}
         self.segment += 1
         self._resumptions.append(Resumption(step, record.time))
         del self._resumptions[:-RESUMPTIONS_KEPT]
@@ -196,8 +203,8 @@ class RunHistory:
         if math.isfinite(point.value):
             self.levels.push(point.step, point.value)
             self.curve.push(point.step, point.value)
-            if len(self.first_losses) < 3:
-                self.first_losses.append(point.value)
+            if len(self._first_losses) < BEGINNING or point.step in self._first_losses:
+                self._first_losses[point.step] = point.value
         self._fold(self.loss.put(point))
 
     def _fold(self, forgotten: Iterable[Point]) -> None:
@@ -215,7 +222,7 @@ class RunHistory:
             "levels": self.levels.to_document(),
             "grad_norm": self.grad_norm.to_document(),
             "grad_levels": self.grad_levels.to_document(),
-            "first_losses": list(self.first_losses),
+            "first_losses": [list(item) for item in self._first_losses.items()],
             "curve": self.curve.to_document(),
             "epoch_series": self.epoch_series.to_document(),
             "learning_rate": self.learning_rate,
@@ -237,7 +244,7 @@ class RunHistory:
         self.levels = Levels.from_document(document["levels"])
         self.grad_norm = Series.from_document(document["grad_norm"], SIDE_CAPACITY)
         self.grad_levels = Levels.from_document(document["grad_levels"], GRAD_LADDER)
-        self.first_losses = list(document["first_losses"])
+        self._first_losses = dict(document["first_losses"])
         self.curve = Curve.from_document(document["curve"])
         self.epoch_series = Series.from_document(document["epoch_series"], SIDE_CAPACITY)
         self.learning_rate = document["learning_rate"]

@@ -30,6 +30,11 @@ class Silence:
         """Note that something new was seen at `at` by the daemon's clock."""
         self.heard_at = at if self.heard_at is None else max(self.heard_at, at)
 
+    def not_after(self, now: float) -> None:
+        """Take what was noted under a clock that was set back since as noted `now`."""
+        self.heard_at = None if self.heard_at is None else min(self.heard_at, now)
+        self.counted_at = None if self.counted_at is None else min(self.counted_at, now)
+
     def log(self, time: float, started_at: float, cap: float) -> None:
         """Count the time up to a record, logged at `time`, as training; a gap up to `cap` of it."""
         previous = started_at if self._logged_at is None else self._logged_at

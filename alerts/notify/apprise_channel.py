@@ -8,7 +8,8 @@ from __future__ import annotations
 import logging
 import re
 import threading
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from enum import Enum, auto
 from pathlib import Path
@@ -17,6 +18,7 @@ from urllib.parse import quote
 
 from alerts.model import Severity
 from alerts.notify import as_slack
+from alerts.notify.apprise_causes import CauseLogger
 from alerts.notify.channel import Delivery, Result
 from alerts.notify.escape import defuse, sentence
 from alerts.notify.notice import Message
@@ -39,9 +41,18 @@ class Template(Enum):
 
 
 class AppriseChannel:
-    """One notification URL; retries are the outbox's, so Apprise is told to make none."""
+    """One notification URL; retries are the outbox's, so Apprise is told to make none.
 
-    def __init__(self, settings: ChannelSettings) -> None:
+    `monotonic` (seconds) and `sleep` keep the pace that a service asks for. To be used by one
+    thread at a time.
+    """
+
+    def __init__(
+        self,
+        settings: ChannelSettings,
+        monotonic: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self.name = settings.name
         self.min_severity = settings.min_severity
         self.match = settings.match
@@ -50,6 +61,11 @@ class AppriseChannel:
         self._redactor.learn_url(settings.url.reveal())
         self._apprise: Any = None
         self._template = Template.TEXT
+        self._causes = CauseLogger(logging.getLogger("apprise"))
+        self._monotonic = monotonic
+        self._sleep = sleep
+        self._rest = 0.0
+        self._rested_at = monotonic()
 
     def validate(self) -> None:
         """Raise ChannelError, which never shows the URL, when Apprise cannot use the URL."""
@@ -62,8 +78,11 @@ class AppriseChannel:
             self.validate()
         except ChannelError as error:
             return Delivery(Result.REJECTED, str(error))
+        self._sleep(max(0.0, self._rested_at - self._monotonic()))
+        self._causes.cause = None
         kind = "success" if message.kind.resolves else _KINDS[message.severity]
         result = self._apprise.notify(notify_type=kind, **self._dressed(message))
+        self._rested_at = self._monotonic() + self._rest
         return self._delivery(result)
 
     def _dressed(self, message: Message) -> dict[str, str | None]:
@@ -84,8 +103,11 @@ class AppriseChannel:
 
         url = _with_limits(self.settings.url.reveal())
         # Without a limit of its own Apprise sends on this thread; with one it would use a small
-        # pool that all channels share and that hanging ones can fill.
-        asset = apprise.AppriseAsset(service_timeout=0, app_id="tunewatch", app_desc="tunewatch")
+        # pool that all channels share and that hanging ones can fill. A redirected POST becomes a
+        # GET, whose success would hide that nobody got anything.
+        asset = apprise.AppriseAsset(
+            service_timeout=0, app_id="tunewatch", app_desc="tunewatch", http_redirects=False
+        )
         with _muted("apprise"):
             service = apprise.Apprise.instantiate(url, asset=asset)
             self._template = _template(service)
@@ -96,6 +118,9 @@ class AppriseChannel:
                 f"channel '{self.name}': {self.settings.origin or 'its URL'} is not a URL that "
                 f"Apprise can use (unknown scheme or malformed); {_HELP}"
             )
+        # Apprise would keep the pace by a clock that people set, and sleep for as long as that was.
+        self._rest, service.request_rate_per_sec = float(service.request_rate_per_sec), 0
+        service.logger = self._causes
         channel = apprise.Apprise(asset=asset)
         channel.add(service)
         return channel
@@ -106,10 +131,14 @@ class AppriseChannel:
         if any(attempt for service in result for attempt in service.attempts):
             return Delivery(Result.DELIVERED)
         lines = [str(entry.message) for entry in result.logs()]
+        cause = self._causes.cause
+        lines += [cause.words] if cause else []
         detail = sentence(self._redactor.mask("; ".join(lines))) or result.status.name.lower()
         status = next((int(found[1]) for line in lines if (found := _STATUS.search(line))), None)
+        if status is None and cause is not None and cause.rejected:
+            return Delivery(Result.REJECTED, detail)
         if status is None:
-            return Delivery(Result.FAILED, detail, uncertain=True)
+            return Delivery(Result.FAILED, detail, uncertain=cause is None or cause.sent)
         if status == _RATE_LIMITED:
             return Delivery(Result.RATE_LIMITED, detail)
         return Delivery(Result.REJECTED if status in _REJECTIONS else Result.FAILED, detail)

@@ -5,7 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 
-from alerts.model import GpuObservation, PerplexityTask, RunContext, SourceObservation
+from alerts.model import (
+    GpuObservation,
+    Inventory,
+    PerplexityTask,
+    RunContext,
+    SourceObservation,
+)
 from alerts.notify.escape import plain, sentence
 from alerts.notify.notice import About
 from alerts.notify.numbers import number, perplexity
@@ -24,6 +30,8 @@ def standing(about: About, caps: Caps) -> Iterator[Block]:
         yield from _run(about, caps)
     elif isinstance(about, GpuObservation):
         yield from gpu_lines((about,), caps)
+    elif isinstance(about, Inventory):
+        yield Line(f"{about.seen - len(about.lost)} GPUs answer", plain(about.node, caps.word))
     elif isinstance(about, SourceObservation) and about.reason:
         yield Line(sentence(about.reason, caps.sentence))
 
@@ -32,14 +40,20 @@ def gpu_lines(gpus: Sequence[GpuObservation], caps: Caps) -> Iterator[Line]:
     """Yield one line for each GPU, and one for those that are too many."""
     shown = gpus[: max(1, caps.facts)]
     for gpu in shown:
-        if gpu.memory_total_bytes > 0:
-            used, total = gpu.memory_used_bytes, gpu.memory_total_bytes
-            share = number(100 * used / total, 3)
-            gib = f"{number(used / 2**30)} of {number(total / 2**30)} GiB"
-            where = f"GPU {gpu.index} on {plain(gpu.node, caps.word)}"
-            yield Line(f"{gib} of memory used ({share} %)", where)
+        known = ", ".join(_of_gpu(gpu))
+        if known:
+            yield Line(known, f"GPU {gpu.index} on {plain(gpu.node, caps.word)}")
     if len(gpus) > len(shown):
         yield Line(f"and {len(gpus) - len(shown)} more GPUs", tone="quiet")
+
+
+def _of_gpu(gpu: GpuObservation) -> Iterator[str]:
+    used, total = gpu.memory_used_bytes, gpu.memory_total_bytes
+    if used is not None and total is not None and total > 0:
+        gib = f"{number(used / 2**30)} of {number(total / 2**30)} GiB"
+        yield f"{gib} of memory used ({number(100 * used / total, 3)} %)"
+    if gpu.utilization is not None:
+        yield f"{number(gpu.utilization, 3)} % busy"
 
 
 def _run(run: RunContext, caps: Caps) -> Iterator[Block]:

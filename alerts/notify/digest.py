@@ -11,15 +11,19 @@ from alerts.notify.numbers import utc
 from alerts.notify.story import Block, Caps, Drawing, Line, Section, Story
 
 _ROWS = 12
+ENDED = "resolved"
+"""Stands for the severity of what is over."""
 Counts = Mapping[tuple[str, str], int]
 
 
 def digest_story(channel: str, counts: Counts, since: float, caps: Caps) -> Story:
     """Tell how many alerts of each (rule, severity) were held back since then (Unix seconds)."""
     total = sum(counts.values())
+    ended = sum(count for (_, severity), count in counts.items() if severity == ENDED)
+    of_them = f", {ended} of them resolved" if ended else ""
     return Story(
         mark="DIGEST",
-        what=f"{total} alert{'' if total == 1 else 's'} held back",
+        what=f"{total} alert{'' if total == 1 else 's'} held back{of_them}",
         whom=plain(channel, caps.name),
         severity=max((_severity(name) for _, name in counts), key=_rank, default=Severity.INFO),
         kind=Kind.EVENT,
@@ -42,14 +46,15 @@ def _blocks(counts: Counts, since: float, caps: Caps) -> Iterator[Block]:
         yield Line("Critical alerts are never held back.", tone="quiet")
 
 
-def _urgency(row: tuple[tuple[str, str], int]) -> tuple[int, int, str]:
+def _urgency(row: tuple[tuple[str, str], int]) -> tuple[bool, int, int, str]:
     (rule, severity), count = row
-    return -_rank(_severity(severity)), -count, rule
+    return severity == ENDED, -_rank(_severity(severity)), -count, rule
 
 
 def _row(what: tuple[str, str], count: int, caps: Caps) -> str:
     rule, severity = what
-    return f"{count:>4} x {plain(rule, caps.word)} ({_severity(severity).value})"
+    shown = ENDED if severity == ENDED else _severity(severity).value
+    return f"{count:>4} x {plain(rule, caps.word)} ({shown})"
 
 
 def _severity(name: str) -> Severity:

@@ -11,7 +11,7 @@ NAME_LENGTH = 200
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.)?", re.DOTALL)
 _MENTION = re.compile(r"(?<=<)(?=[@!#&])|(?<=@)(?=(?:everyone|here|channel|all)\b)", re.IGNORECASE)
 _CREDENTIALS = re.compile(r"(?<=://)[^/\s@]*@")
-_UNSAFE_IN_ADDRESS = re.compile(r"[<>|\"'`\\^{}]")
+_UNSAFE_IN_ADDRESS = re.compile(r"[ <>|\"'`\\^{}]")
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
 # Slack's markup cannot be escaped, so what would start it is shown by characters that look alike:
 # asterisk and tilde operator, modifier letters grave accent and low macron, ratio.

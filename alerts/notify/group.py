@@ -8,7 +8,7 @@ from alerts.model import GpuObservation
 from alerts.notify.curves import gpu_lines, standing
 from alerts.notify.escape import plain
 from alerts.notify.notice import Notice
-from alerts.notify.parts import TITLE_NAME, advice, former_severity, look_closer
+from alerts.notify.parts import TITLE_NAME, advice, former_severity, look_closer, trainers
 from alerts.notify.story import Block, Caps, Line, Section, Story
 from alerts.notify.wording import happened, identity, mark, outlook, rule_name, subject
 
@@ -86,10 +86,12 @@ def _about(notice: Notice, caps: Caps, said: set[Line]) -> Iterator[Block]:
 def _shared(ranked: Sequence[Notice], caps: Caps) -> Iterator[Section]:
     abouts = [notice.about for notice in ranked]
     gpus = {about.uuid: about for about in abouts if isinstance(about, GpuObservation)}
+    runs = {run.run_id: run for notice in ranked for run in notice.runs}
+    there = trainers(list(runs.values()), caps)
     if len(gpus) > 1:
-        state: tuple[Block, ...] = tuple(gpu_lines(list(gpus.values()), caps))
+        state: tuple[Block, ...] = (*gpu_lines(list(gpus.values()), caps), *there)
         closer: tuple[Block, ...] = ()
     else:
-        state = tuple(standing(abouts[0], caps))
+        state = (*standing(abouts[0], caps), *there)
         closer = tuple(look_closer(ranked[0], caps))
     yield from (Section(blocks) for blocks in (state, closer) if blocks)

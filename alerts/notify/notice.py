@@ -7,7 +7,10 @@ from enum import StrEnum
 
 from alerts.model import (
     GpuObservation,
+    Inventory,
+    NodeObservation,
     RunContext,
+    RunFacts,
     Severity,
     SourceObservation,
     Transition,
@@ -35,7 +38,7 @@ class Kind(StrEnum):
         return self in (Kind.RESOLVED, Kind.FIRED_AND_RESOLVED)
 
 
-About = RunContext | GpuObservation | SourceObservation | None
+About = RunContext | GpuObservation | SourceObservation | Inventory | NodeObservation | None
 """What is known of an alert's subject."""
 
 
@@ -54,6 +57,8 @@ class Notice:
     resolves_when: str = ""
     unit: str = ""
     dashboard_url: str = ""
+    runs: tuple[RunFacts, ...] = ()
+    """Those that train on the GPU that it is about."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,9 @@ _REASONS: dict[ResolveReason, str] = {
     "deleted": "the run was deleted",
     "rule_removed": "the rule was removed from the configuration",
     "given_up": "the run has been silent for so long that it was given up",
+    "gone": "it is no longer there",
 }
+_UNHEARD = "nothing has been heard of it for a day"
 _SPELT = {"gpu": "GPU", "ecc": "ECC", "xid": "Xid", "nonfinite": "non-finite values"}
 _FLAG = "flag"
 
@@ -52,8 +54,9 @@ def subject(notice: Notice, size: int, caps: Caps) -> str:
     if isinstance(about, RunContext):
         return plain(about.facts.name or about.facts.run_id, size)
     if isinstance(about, GpuObservation):
-        return f"GPU {about.index}{node}"
-    return f"{whom.kind} {plain(whom.id, size)}{node}"
+        part = f"{plain(about.uuid, caps.word)} of " if about.parent else ""
+        return f"{part}GPU {about.index}{node}"
+    return f"{whom.kind} {plain(whom.id, size)}{'' if whom.kind == 'node' else node}"
 
 
 def identity(notice: Notice, caps: Caps) -> str:
@@ -79,12 +82,21 @@ def happened(notice: Notice, caps: Caps) -> Iterator[Line]:
 
 def _end(notice: Notice) -> Line:
     transition = notice.transition
-    why = f": {_REASONS[transition.reason]}" if transition.reason else ""
+    why = f": {why}" if (why := _why(transition)) else ""
     untold = notice.kind is Kind.FIRED_AND_RESOLVED
     how = "Fired and resolved before this could be sent" if untold else "Resolved"
     lasted = transition.at - transition.seen_at if transition.seen_at is not None else 0.0
     after = f" after {duration(lasted)}" if lasted >= 1 and not untold else ""
     return Line(f"{how}{after}{why}.", tone="strong")
+
+
+def _why(transition: Transition) -> str:
+    """Return why an alert has ended, empty where nothing says."""
+    if transition.reason is None:
+        return ""
+    if transition.reason == "given_up" and transition.key.subject.kind != "run":
+        return _UNHEARD
+    return _REASONS[transition.reason]
 
 
 def _as_sentence(text: str) -> str:

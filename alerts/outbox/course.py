@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from alerts.model import Severity, Transition
 from alerts.notify.notice import Kind
-from alerts.outbox.pace import Pace, growth_told
+from alerts.outbox.pace import Pace, growth_told, repeats_by_time
+from alerts.outbox.retry import caught_up
 from alerts.outbox.row import Row
 
 
@@ -49,7 +50,7 @@ def successor(row: Row | None, news: News, pace: Pace) -> Row | None:
     if row.kind is Kind.FIRING and row.pending:
         return _sharpened(row, transition.severity, news.now, pace)
     worse = replace(row, severity=transition.severity, repeats=0)
-    return _renewed(worse, Kind.ESCALATED, news.now, pace)
+    return _renewed(worse, _again(row, Kind.ESCALATED), news.now, pace)
 
 
 def delivered(row: Row, now: float) -> Row | None:
@@ -68,11 +69,18 @@ def overtaken(row: Row) -> Row:
 def given_up(row: Row, now: float) -> Row | None:
     """Return what is left of a row that could not be delivered; pure.
 
-    An episode of which something may have arrived is still to be closed.
+    While the alert fires it is tried again when a repeat would be due: the channel may work then.
     """
-    if row.kind.closes or not row.told:
+    if row.kind.closes:
         return None
-    return replace(row, pending=False, told_at=now)
+    return replace(row, pending=False, told_at=now, attempts=0, rejections=0)
+
+
+def reopened(row: Row, now: float) -> Row:
+    """Return the row of a channel that may work now, where it was given up before; pure."""
+    if row.pending or row.told:
+        return row
+    return replace(row, kind=Kind.FIRING, pending=True, created=now, next_try=now)
 
 
 def handed_over(row: Row, channel: str, now: float) -> Row:
@@ -96,6 +104,7 @@ def reviewed(row: Row, standing: Standing, pace: Pace, now: float) -> Row | None
 
     What is withheld until it has ended is told to nobody, unless something of it was told before.
     """
+    row = replace(caught_up(row, now), told_at=min(row.told_at, now))
     if standing.withheld and row.kind.closes and not row.told:
         return None
     if standing.withheld != row.withheld:
@@ -108,17 +117,23 @@ def reviewed(row: Row, standing: Standing, pace: Pace, now: float) -> Row | None
 
 
 def _repeated(row: Row, standing: Standing, pace: Pace, now: float) -> Row:
-    growth = growth_told(row)
+    growth = growth_told(row) if row.told else None
     if growth is not None and row.value is None:
         return replace(row, value=standing.value)
-    if growth is None:
-        is_due = now - row.told_at >= pace.repeat_after(row)
-    else:
+    by_time = growth is None or repeats_by_time(row)
+    is_due = by_time and now - row.told_at >= pace.repeat_after(row)
+    if growth is not None:
         grown = (standing.value or 0.0) - (row.value or 0.0)
-        is_due = grown >= growth and row.severity is not Severity.INFO
+        is_due = is_due or (grown >= growth and row.severity is not Severity.INFO)
     if not is_due:
         return row
-    return _renewed(replace(row, repeats=row.repeats + 1), Kind.REPEATED, now, pace)
+    again = replace(row, repeats=row.repeats + 1)
+    return _renewed(again, _again(row, Kind.REPEATED), now, pace)
+
+
+def _again(row: Row, kind: Kind) -> Kind:
+    """Return `kind`, which says that it was told before, unless it was not."""
+    return kind if row.told or row.pending else Kind.FIRING
 
 
 def _fresh(kind: Kind, news: News, pace: Pace) -> Row:
@@ -146,6 +161,8 @@ def _sharpened(row: Row, severity: Severity, now: float, pace: Pace) -> Row:
 def _ended(row: Row, now: float, pace: Pace) -> Row | None:
     if row.kind.closes:
         return row
+    if not row.pending and not row.told:
+        return None
     if row.kind is Kind.FIRING and row.pending:
         if row.withheld and not row.told:
             return None

@@ -12,7 +12,7 @@ from alerts.outbox.course import handed_over
 from alerts.outbox.ledger import Ledger
 from alerts.outbox.meter import Meter
 from alerts.outbox.pace import Pace
-from alerts.outbox.retry import Jitter
+from alerts.outbox.retry import RATE_LIMIT_PAUSE, Jitter
 from alerts.outbox.routes import Routes
 from alerts.outbox.row import Place, Row
 from alerts.outbox.selection import Waiting
@@ -39,7 +39,10 @@ class Desk:
     jitter: Jitter
     ledger: Ledger = field(default_factory=Ledger)
     meters: dict[str, Meter] = field(default_factory=dict)
-    paused_until: dict[str, float] = field(default_factory=dict)
+    pauses: dict[str, float] = field(default_factory=dict)
+    """Until when a channel is sent nothing, because it said that it was sent too much."""
+    newcomers: set[str] = field(default_factory=set)
+    """The channels that have yet to hear what fires already."""
     apart: set[Place] = field(default_factory=set)
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
 
@@ -52,6 +55,12 @@ class Desk:
             self.apart,
             self.meter(channel),
         )
+
+    def paused_until(self, channel: str, now: float) -> float:
+        """Return until when a channel is sent nothing, `now` where it may be sent something."""
+        until = self.pauses.get(channel, now)
+        # No pause is that long: the clock was set back.
+        return now if until > now + RATE_LIMIT_PAUSE else max(now, until)
 
     def meter(self, channel: str) -> Meter:
         """Return the meter of a channel."""

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from alerts.notify.digest import ENDED
 from alerts.outbox.row import Row
 
 Counts = Mapping[tuple[str, str], int]
-"""How many, by rule and severity."""
+"""How many, by rule and severity; what is over has no severity but that it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,4 +108,4 @@ def from_document(document: Mapping[str, Any]) -> Digest:
 
 
 def _name(row: Row) -> tuple[str, str]:
-    return row.key.rule, row.severity.value
+    return row.key.rule, ENDED if row.kind.resolves else row.severity.value

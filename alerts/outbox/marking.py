@@ -27,7 +27,7 @@ def mark(desk: Desk, bundle: Bundle, delivery: Delivery, now: float) -> list[Lin
         return []
     if delivery.result is Result.RATE_LIMITED:
         # It is the channel that is limited, so its other rows wait as well.
-        desk.paused_until[channel] = now + retry.RATE_LIMIT_PAUSE
+        desk.pauses[channel] = now + retry.RATE_LIMIT_PAUSE
     # Hours of the same failure are no news; its begin and its end are.
     level = logging.INFO if bundle.was_tried else logging.WARNING
     failed = Line(level, f"channel {channel}: {bundle}: {delivery.detail}")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import logging
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
+from alerts.outbox.course import reopened
 from alerts.outbox.desk import FOLDED, Desk, Line
 from alerts.outbox.digest import fold
 from alerts.outbox.row import Row, to_document
@@ -26,6 +27,14 @@ def rehome(desk: Desk, now: float) -> Iterator[Line]:
         if channel not in desk.routes:
             desk.ledger.put_digest(channel, None)
             yield _gone(channel, f"digest of {digest.total}", "")
+
+
+def reopen(desk: Desk, channels: Iterable[str], now: float) -> None:
+    """Try again what was given up through these channels, which may work now."""
+    hopeful = set(channels)
+    for row in list(desk.ledger.rows.values()):
+        if row.channel in hopeful:
+            desk.ledger.put(row, reopened(row, now))
 
 
 def _gone(channel: str, what: str, takers: str) -> Line:

@@ -47,6 +47,12 @@ class Pace:
 
 
 def growth_told(row: Row) -> float | None:
-    """Return by how much the number must grow to be told again; None where time decides."""
+    """Return by how much the number must grow to be told again; None where time alone decides."""
     rule = RULES.get(row.key.rule)
     return rule.repeat_growth if rule is not None else None
+
+
+def repeats_by_time(row: Row) -> bool:
+    """Tell whether a rule that repeats as its number grows does so after some time as well."""
+    rule = RULES.get(row.key.rule)
+    return rule is not None and rule.repeat_every is not None

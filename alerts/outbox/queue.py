@@ -6,7 +6,7 @@ import logging
 import random
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from alerts.model import AlertKey, Transition
@@ -16,9 +16,9 @@ from alerts.outbox.desk import DROPPED, Desk, Line
 from alerts.outbox.digest import Bundle
 from alerts.outbox.ledger import Ledger
 from alerts.outbox.marking import mark
-from alerts.outbox.moving import fold_oldest, rehome
+from alerts.outbox.moving import fold_oldest, rehome, reopen
 from alerts.outbox.pace import Pace
-from alerts.outbox.retry import Jitter
+from alerts.outbox.retry import Jitter, caught_up
 from alerts.outbox.routes import Routes
 from alerts.outbox.row import Episode, Row
 
@@ -46,20 +46,43 @@ class Outbox:
         self._desk.count_from_zero()
 
     def configure(self, destinations: Iterable[Destination], pace: Pace | None, now: float) -> None:
-        """Tell other destinations from now on; what is pending for one that is gone moves on."""
+        """Tell other destinations from now on; what is pending for one that is gone moves on.
+
+        One that is another object than before may work now, whatever it was known for.
+        """
         with self._lock:
             desk = self._desk
-            desk.routes = Routes(destinations, desk.routes.broken)
+            before = desk.routes
+            desk.routes = before.replaced(destinations)
+            desk.newcomers = {n for n in desk.routes if n in desk.newcomers or n not in before}
             desk.pace = pace or Pace()
             desk.meter_anew(desk.sent())
             desk.count_from_zero()
+            reopen(desk, (name for name in desk.routes if not desk.routes.same(name, before)), now)
             lines = list(rehome(desk, now))
         _log(lines)
 
+    def newcomers(self) -> frozenset[str]:
+        """Return the destinations that have yet to be told what fires already."""
+        with self._lock:
+            return frozenset(self._desk.newcomers)
+
+    def welcomed(self, names: Collection[str]) -> None:
+        """Note that these destinations are to be told what fired before they came."""
+        with self._lock:
+            self._desk.newcomers.difference_update(names)
+            self._desk.ledger.changed()
+
     def enqueue(
-        self, transition: Transition, now: float, *, experiment: str = "", muted: bool = False
+        self,
+        transition: Transition,
+        now: float,
+        *,
+        experiment: str = "",
+        muted: bool = False,
+        only: Collection[str] | None = None,
     ) -> None:
-        """Note for each destination what it is to be told of `transition`.
+        """Note for each destination, or for `only` these, what it is to be told of `transition`.
 
         A firing that is muted or inhibited is withheld; an end is told wherever its begin was.
         """
@@ -68,6 +91,8 @@ class Outbox:
         with self._lock:
             desk = self._desk
             for name in desk.routes:
+                if only is not None and name not in only:
+                    continue
                 row = desk.ledger.rows.get((name, episode))
                 if row is None and not desk.routes.wants(name, transition, experiment):
                     continue
@@ -82,18 +107,21 @@ class Outbox:
             standings = {key: standing_of(key) for key in keys}
             for row in list(desk.ledger.rows.values()):
                 desk.ledger.put(row, reviewed(row, standings[row.key], desk.pace, now))
+            for channel, digest in list(desk.ledger.digests.items()):
+                if digest is not (current := caught_up(digest, now)):
+                    desk.ledger.put_digest(channel, current)
 
     def bundle(self, channel: str, now: float) -> Bundle | None:
         """Return what `channel` is to send now as one message, None for nothing."""
         with self._lock:
-            if now < self._desk.paused_until.get(channel, now):
+            if now < self._desk.paused_until(channel, now):
                 return None
             return self._desk.waiting(channel).bundle(now)
 
     def due(self, channel: str, now: float) -> Sequence[Row]:
         """Return the stored rows of `channel` that are due, the most urgent and oldest first."""
         with self._lock:
-            if now < self._desk.paused_until.get(channel, now):
+            if now < self._desk.paused_until(channel, now):
                 return []
             return self._desk.waiting(channel).due(now)
 
@@ -101,8 +129,10 @@ class Outbox:
         """Return when `channel` has something to send, None for nothing; may be in the past."""
         with self._lock:
             soonest = self._desk.waiting(channel).next_due(now)
-            paused_until = self._desk.paused_until.get(channel, 0.0)
-            return None if soonest is None else max(soonest, paused_until)
+            paused_until = self._desk.paused_until(channel, now)
+            if soonest is None or paused_until <= now:
+                return soonest
+            return max(soonest, paused_until)
 
     def mark(self, bundle: Bundle, delivery: Delivery, now: float) -> None:
         """Note how sending `bundle`, as it was due, went."""
@@ -143,7 +173,9 @@ class Outbox:
     def to_document(self) -> dict[str, Any]:
         """Return everything that has to survive a restart as plain JSON data."""
         with self._lock:
-            return {**self._desk.ledger.to_document(), "sent": self._desk.sent()}
+            known = [name for name in self._desk.routes if name not in self._desk.newcomers]
+            rows = self._desk.ledger.to_document()
+            return {**rows, "sent": self._desk.sent(), "channels": known}
 
     def restore(self, document: Mapping[str, Any], now: float) -> None:
         """Take over what a former process stored; raises ValueError when it is not that.
@@ -153,11 +185,14 @@ class Outbox:
         try:
             ledger = Ledger.from_document(document)
             sent = {name: [float(t) for t in ts] for name, ts in document.get("sent", {}).items()}
+            known = {str(name) for name in document.get("channels", self._desk.routes)}
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"not an outbox document: {error!r}") from error
         with self._lock:
             self._desk.ledger = ledger
             self._desk.meter_anew(sent)
+            self._desk.newcomers = {name for name in self._desk.routes if name not in known}
+            reopen(self._desk, self._desk.routes, now)
             lines = list(rehome(self._desk, now))
         _log(lines)
 

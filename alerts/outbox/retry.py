@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from alerts.notify.channel import Delivery, Result
 from alerts.outbox.digest import Digest
@@ -14,9 +14,12 @@ FIRST_DELAY = 5.0
 LONGEST_DELAY = 300.0
 LONGEST_TRYING = 24 * 3600.0
 RATE_LIMIT_PAUSE = 60.0
+"""Seconds; how long a server asks to wait (Retry-After) is dropped by Apprise, and rarely more."""
+LONGEST_WAIT = RATE_LIMIT_PAUSE + LONGEST_DELAY
 MOST_REJECTIONS = 3
 
 Jitter = Callable[[], float]
+Item = TypeVar("Item", Row, Digest)
 
 
 def backoff(attempts: int, jitter: Jitter) -> float:
@@ -47,6 +50,15 @@ def _tried(item: Row | Digest, delivery: Delivery, now: float, jitter: Jitter) -
         "rejections": item.rejections + (delivery.result is Result.REJECTED),
         "next_try": now + pause + backoff(attempts, jitter),
     }
+
+
+def caught_up(item: Item, now: float) -> Item:
+    """Return the item as of `now`, should it have been made under a clock that was set back."""
+    is_ahead = item.next_try > now + LONGEST_WAIT
+    if not is_ahead and item.created <= now:
+        return item
+    next_try = now if is_ahead else item.next_try
+    return replace(item, created=min(item.created, now), next_try=next_try)
 
 
 def is_hopeless(item: Row | Digest) -> bool:

@@ -13,9 +13,20 @@ from alerts.outbox.row import Row
 class Routes:
     """The destinations by name, and which of them are known to be broken."""
 
-    def __init__(self, destinations: Iterable[Destination], broken: Iterable[str] = ()) -> None:
+    def __init__(self, destinations: Iterable[Destination]) -> None:
         self._destinations = {each.name: each for each in destinations}
-        self.broken = {name for name in broken if name in self._destinations}
+        self.broken: set[str] = set()
+
+    def replaced(self, destinations: Iterable[Destination]) -> Routes:
+        """Return the routes to other destinations; who stays as it is may still be broken."""
+        routes = Routes(destinations)
+        routes.broken = {name for name in self.broken if routes.same(name, self)}
+        return routes
+
+    def same(self, name: str, other: Routes) -> bool:
+        """Whether both lead to the same destination of that name."""
+        ours = self._destinations.get(name)
+        return ours is not None and ours is other._destinations.get(name)
 
     def __contains__(self, name: object) -> bool:
         """Whether there is such a destination."""

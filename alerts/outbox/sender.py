@@ -18,12 +18,18 @@ IDLE = 1.0
 class Sender:
     """Sends what `outbox` has for `channel`; another channel that hangs cannot hold it up.
 
-    `notice_for` tells what a row is about as of now, None when nobody knows any more.
+    `notice_for` tells what a row is about as of now, None when nobody knows any more. `monotonic`
+    (seconds) tells how long sending took; without it that is no time.
     """
 
     def __init__(
-        self, channel: Channel, outbox: Outbox, notice_for: Callable[[Row], Notice | None]
+        self,
+        channel: Channel,
+        outbox: Outbox,
+        notice_for: Callable[[Row], Notice | None],
+        monotonic: Callable[[], float] = lambda: 0.0,
     ) -> None:
+        self._monotonic = monotonic
         self._channel = channel
         self._outbox = outbox
         self._notice_for = notice_for
@@ -44,6 +50,7 @@ class Sender:
         # Marked in any case: a row that breaks its sender must back off, not be first for ever.
         delivery = Delivery(Result.FAILED, "the sender broke down", uncertain=True)
         broken = True
+        begun = self._monotonic()
         try:
             bundle, message = self._written(bundle)
             if message is not None:
@@ -53,7 +60,9 @@ class Sender:
             if broken:
                 self._outbox.set_apart(bundle)
             if bundle.rows or bundle.is_digest:
-                self._outbox.mark(bundle, delivery, now)
+                # A channel that took a minute to fail is to rest from then on.
+                took = self._monotonic() - begun
+                self._outbox.mark(bundle, delivery, now + took)
 
     def _written(self, bundle: Bundle) -> tuple[Bundle, Message | None]:
         """Return what can be told of the bundle, and its message; drop what nobody knows."""

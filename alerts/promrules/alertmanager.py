@@ -7,7 +7,7 @@ from typing import Any
 
 from alerts.inhibition import INHIBITS, INHIBITS_BY_SOURCE, SOURCE_DOWN
 from alerts.model import Severity
-from alerts.promrules.conditions import duration
+from alerts.promrules.promql import duration
 from alerts.promrules.receivers import CHANGES, TEAM, TOLD_ONCE, globals_of, receivers
 from alerts.promrules.receivers import WATCHDOG as WATCHDOG_RECEIVER
 from alerts.promrules.settings import PrometheusSettings
@@ -66,8 +66,8 @@ def _routes(settings: AlertSettings, prometheus: PrometheusSettings) -> Iterator
     grouped: tuple[tuple[Tree, Sequence[str]], ...] = (
         (told_once, ["run_id"]),
         ({"receiver": TEAM, "matchers": ['rule=~".+"', 'run_id=~".+"']}, ["run_id"]),
-        ({"receiver": TEAM, "matchers": ['rule=~".+"', 'uuid=~".+"']}, ["node"]),
         ({"receiver": TEAM, "matchers": ['rule=~".+"', 'source=~".+"']}, ["source", "node"]),
+        ({"receiver": TEAM, "matchers": ['rule=~".+"', 'node=~".+"']}, ["node"]),
     )
     for route, by in grouped:
         yield {**route, "group_by": by, "routes": list(_by_severity(critical))}
@@ -95,7 +95,7 @@ def _inhibitions() -> Iterator[Tree]:
     for rule, muted in INHIBITS.items():
         yield _mutes([f'rule="{rule}"'], [_any_of(muted)], ["run_id"])
     for name, muted in INHIBITS_BY_SOURCE.items():
-        equal = ["node"] if all(RULES[rule].about == "gpu" for rule in muted) else []
+        equal = ["node"] if all(RULES[rule].about != "run" for rule in muted) else []
         yield _mutes([f'rule="{SOURCE_DOWN}"', f'source="{name}"'], [_any_of(muted)], equal)
 
 

@@ -17,11 +17,13 @@ _EVAL_SET = "{{ with $labels.eval_set }} [{{ . }}]{{ end }}"
 _WHO = {
     "run": "{{ $labels.run_name }}",
     "gpu": "GPU {{ with $labels.gpu }}{{ . }}{{ else }}{{ $labels.uuid }}{{ end }}" + _NODE,
+    "node": "{{ $labels.node }}",
     "source": "{{ $labels.source }}" + _NODE,
 }
 _WHICH = {
     "run": "Run {{ $labels.run_id }} of experiment {{ $labels.experiment }}.",
     "gpu": "{{ $labels.uuid }}.",
+    "node": "",
     "source": "",
 }
 
@@ -50,6 +52,8 @@ class Links(NamedTuple):
             return self.run.replace("{run_id}", "{{ $labels.run_id | urlquery }}")
         if rule.about == "gpu":
             return f"{self.dashboards}/d/tunewatch-gpus?var-uuid={{{{ $labels.uuid | urlquery }}}}"
+        if rule.about == "node":
+            return f"{self.dashboards}/d/tunewatch-gpus?var-node={{{{ $labels.node | urlquery }}}}"
         return self.daemon
 
     @property

@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from alerts.promrules.annotations import Links, describe
-from alerts.promrules.conditions import Condition, alert_name, conditions, duration
+from alerts.promrules.conditions import Condition, conditions
+from alerts.promrules.promql import alert_name, duration
 from alerts.promrules.settings import PrometheusSettings
 from alerts.promrules.watchdogs import Watchdog, out_of_sync, watchdogs
 from alerts.rules import KEEP_FIRING_FOR, RULES, Rule, is_on
@@ -17,7 +18,7 @@ from alerts.thresholds import AlertSettings, LimitBook, Limits
 
 Group = Mapping[str, Any]
 """One group of a rule file: `name` and `rules`."""
-_ABOUT = {"runs": "run", "gpus": "gpu", "sources": "source"}
+_ABOUT = {"runs": "run", "gpus": "gpu", "nodes": "node", "sources": "source"}
 
 
 def groups(settings: AlertSettings, prometheus: PrometheusSettings) -> Sequence[Group]:

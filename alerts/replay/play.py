@@ -16,14 +16,28 @@ from alerts.thresholds import LimitBook
 CLOCK_STEP = 60.0
 """Seconds between two looks at the clock while a run is silent."""
 CLOCK_GOES_ON = 86_400.0
-"""Seconds for which the clock goes on after the last point of a run that was left RUNNING."""
+"""Seconds for which the clock goes on, by default, after the last point of a RUNNING run."""
 
 
 def replay(recording: Recording, book: LimitBook) -> Iterator[Transition]:
-    """Yield everything that would have fired and resolved, in time order."""
-    facts = recording.facts
-    alive = replace(facts, status="RUNNING", ended_at=None)
-    watch = Watch(alive, book)
+    """Yield everything that would have fired and resolved, in time order.
+
+    The clock of a run that was left RUNNING goes on for a day.
+    """
+    yield from relive(recording, watch_of(recording, book), CLOCK_GOES_ON)
+
+
+def watch_of(recording: Recording, book: LimitBook) -> Watch:
+    """Return a watch that has seen nothing yet of the recorded run."""
+    return Watch(replace(recording.facts, status="RUNNING", ended_at=None), book)
+
+
+def relive(recording: Recording, watch: Watch, goes_on: float) -> Iterator[Transition]:
+    """Let a watch see a run as it went, yielding as `replay` does.
+
+    The clock of a run that was left RUNNING goes on for `goes_on` seconds after its last point.
+    """
+    facts, alive = recording.facts, watch.history.facts
     clock = facts.started_at
     yield from watch.update(RunUpdate(alive, (), clock), Moment(clock))
     for time, logged in groupby(in_order(recording.points), key=lambda point: point.time):
@@ -31,7 +45,7 @@ def replay(recording: Recording, book: LimitBook) -> Iterator[Transition]:
         clock = max(clock, time)
         yield from watch.update(RunUpdate(alive, tuple(logged), clock), Moment(clock))
     if facts.running:
-        yield from _wait(watch, clock, clock + CLOCK_GOES_ON)
+        yield from _wait(watch, clock, clock + goes_on)
         return
     end = clock if facts.ended_at is None else max(clock, facts.ended_at)
     yield from _wait(watch, clock, end)

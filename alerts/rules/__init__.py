@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Literal
 
 from alerts.history import RunHistory
 from alerts.model import Severity, Verdict
@@ -13,48 +11,21 @@ from alerts.rules import (
     diagnosis,
     epoch_loss,
     evaluation,
-    gpu,
     learning,
     life,
     loss_increase,
+    machines,
     nonfinite,
-    source,
     stability,
 )
 from alerts.rules.moment import Moment
+from alerts.rules.rule import KEEP_FIRING_FOR, Rule, Unit
 from alerts.thresholds import Limits
 
-KEEP_FIRING_FOR = 300.0
-"""Seconds for which an alert fires on after its condition went, unless a rule says otherwise."""
+__all__ = ["KEEP_FIRING_FOR", "ON_END", "ON_RECORD", "ON_TIME", "RULES", "Rule", "RunJudge", "Unit"]
 
-Unit = Literal["", "%", "s", "h", "flag"]
 RunJudge = Callable[[RunHistory, Limits, Moment], Iterable[Verdict]]
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One rule; `hold_for` and `keep_firing_for` are seconds, an event is told once and is over.
-
-    `threshold` names the user's number without which the rule is off; empty for rules that need
-    none. `resolves` ends the sentence "Resolves when ...". `unit` is that of the compared number;
-    a *flag* is no number to people. What fires on is told again after `repeat_every` seconds, or
-    whenever the number has grown by `repeat_growth`; None for both leaves it to the severity.
-    `severities` are those that its breaches may have, in rising order.
-    """
-
-    name: str
-    action: str
-    about: Literal["run", "gpu", "source"]
-    threshold: str = ""
-    hold_for: float = 0.0
-    keep_firing_for: float = KEEP_FIRING_FOR
-    event: bool = False
-    resolves: str = ""
-    unit: Unit = ""
-    repeat_every: float | None = None
-    repeat_growth: float | None = None
-    severities: tuple[Severity, ...] = tuple(Severity)
-
+"""A rule about runs: judges one history under these limits at one moment."""
 
 RULES = {
     rule.name: rule
@@ -189,26 +160,7 @@ RULES = {
             repeat_every=86_400.0,
             severities=(Severity.WARNING,),
         ),
-        Rule(
-            gpu.MEMORY,
-            gpu.MEMORY_ACTION,
-            "gpu",
-            "max_gpu_memory_pct",
-            hold_for=120.0,
-            resolves="no more of the memory is used than the threshold allows",
-            unit="%",
-            repeat_growth=2.0,
-            severities=(Severity.WARNING,),
-        ),
-        Rule(
-            source.NAME,
-            source.ACTION,
-            "source",
-            hold_for=300.0,
-            resolves="the source answers again",
-            unit="s",
-            severities=(Severity.WARNING, Severity.CRITICAL),
-        ),
+        *machines.RULES,
     )
 }
 """Every rule by name, in the order in which people read them."""

@@ -11,10 +11,13 @@ CRITICAL_AFTER = 1800.0
 
 
 def judge(source: SourceObservation, down_since: float | None, now: float) -> Verdict | None:
-    """Breach while an expected source is down; `down_since` is Unix seconds by the daemon."""
+    """Breach while an expected source is down; `down_since` is Unix seconds by the daemon.
+
+    One that was released on purpose is not down.
+    """
     if not source.expected:
         return None
-    if source.up or down_since is None:
+    if source.up or source.released or down_since is None:
         return Verdict(NAME, Outcome.CLEAR, value=0.0)
     seconds = now - down_since
     reason = f": {source.reason}" if source.reason else ""

@@ -103,7 +103,8 @@ def test_nobody_listening_is_a_failure() -> None:
         unused.bind(("127.0.0.1", 0))
         port = unused.getsockname()[1]
         delivery = channel(f"json://127.0.0.1:{port}/").send(MESSAGE)
-    assert (delivery.result, delivery.uncertain) == (Result.FAILED, True)
+    assert (delivery.result, delivery.uncertain) == (Result.FAILED, False)
+    assert "connection refused" in delivery.detail
 
 
 def test_a_failure_that_the_url_calls_optional_is_still_one(server: SlackServer) -> None:
@@ -176,6 +177,57 @@ def test_mail_that_the_server_refuses_fails(mailbox: Mailbox) -> None:
     delivery = channel(url).send(MESSAGE)
     assert delivery.result is Result.FAILED
     assert mailbox.messages == []
+
+
+def test_a_mail_server_that_is_down_got_nothing() -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+        url = f"mailto://ops:hunter22@127.0.0.1:{port}?from=tw@example.com&to=ml@example.com"
+        delivery = channel(url).send(MESSAGE)
+    assert (delivery.result, delivery.uncertain) == (Result.FAILED, False)
+    assert "connection refused" in delivery.detail
+
+
+def test_a_wrong_password_is_a_rejection_without_a_word_of_it(
+    mailbox: Mailbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    mailbox.password = "hunter23"  # noqa: S105 - nobody's
+    url = f"mailto://ops:hunter22@127.0.0.1:{mailbox.port}?from=tw@example.com&to=ml@example.com"
+    ops = AppriseChannel(ChannelSettings("ops", Secret(url)), sleep=lambda _: None)
+    delivery = ops.send(MESSAGE)
+    assert (delivery.result, delivery.uncertain) == (Result.REJECTED, False)
+    assert "the mail server refuses the login (SMTP 535)" in delivery.detail
+    assert "hunter22" not in delivery.detail + caplog.text
+    mailbox.password = "hunter22"  # noqa: S105 - as above
+    assert ops.send(MESSAGE).result is Result.DELIVERED
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307])
+def test_a_redirect_is_no_delivery(server: SlackServer, status: int) -> None:
+    """Followed, a POST becomes a GET, and the page that it gets looks like success."""
+    server.redirect = status
+    delivery = webhook(server).send(MESSAGE)
+    assert (delivery.result, delivery.uncertain) == (Result.FAILED, False)
+    assert f"error={status}" in delivery.detail
+    assert len(server.posts) == 1
+    assert server.gets == 0
+
+
+def test_a_service_keeps_its_pace_by_a_clock_that_nobody_sets(mailbox: Mailbox) -> None:
+    clock, naps = [100.0], list[float]()
+    url = f"mailto://127.0.0.1:{mailbox.port}?from=tw@example.com&to=ml@example.com"
+    settings = ChannelSettings("ops", Secret(url))
+    ops = AppriseChannel(settings, monotonic=lambda: clock[0], sleep=naps.append)
+    for _ in range(2):
+        assert ops.send(MESSAGE).result is Result.DELIVERED
+        clock[0] += 2
+    clock[0] += 60
+    assert ops.send(MESSAGE).result is Result.DELIVERED
+    first, second, third = naps
+    assert (first, third) == (0, 0)
+    assert 1 <= second <= 10, "what Apprise asks for mail, less the two seconds"
+    assert ops._apprise[0].request_rate_per_sec == 0, "it is not to sleep by its own clock as well"
 
 
 BAD_URLS = [

@@ -25,6 +25,17 @@ def test_it_keeps_even_strides_of_the_whole(count: int) -> None:
     assert curve.values == [float(step) for step in curve.steps]
 
 
+@pytest.mark.parametrize("count", [1, 2, 7, 255, 256, 257, 258, 600])
+def test_a_step_that_is_logged_again_is_one_point(count: int) -> None:
+    once, twice = Curve(), Curve()
+    for step in range(count):
+        once.push(step, float(step))
+        twice.push(step, -1.0)
+        twice = Curve.from_document(json.loads(json.dumps(twice.to_document())))
+        twice.push(step, float(step))
+    assert twice.to_document() == once.to_document()
+
+
 @pytest.mark.parametrize("count", [10, 300, 1_100])
 @pytest.mark.parametrize("at", [0, 1, 7, 256, 5_000])
 def test_a_resumed_run_goes_on_from_what_is_left(count: int, at: int) -> None:

@@ -138,6 +138,18 @@ def test_what_is_empty_or_null_is_the_default(text: str) -> None:
             "2: thresholds.max_gpu_memory_pct: should be less than or equal to 100 (found 100.1)",
         ),
         (
+            "rules:\n  gpu_xid: {critical: [79, x79]}",
+            "2: rules.gpu_xid.critical.1: should be a whole number (found 'x79')",
+        ),
+        (
+            "rules:\n  gpu_xid: {quiet: 2d}",
+            "2: rules.gpu_xid.quiet: should be less than or equal to 86400 (found '2d')",
+        ),
+        (
+            "rules:\n  gpu_idle_while_training: {busy_pct: 0}",
+            "2: rules.gpu_idle_while_training.busy_pct: should be greater than 0 (found 0)",
+        ),
+        (
             "thresholds:\n  max_training_time_hours: 0",
             "2: thresholds.max_training_time_hours: should be greater than 0 (found 0)",
         ),

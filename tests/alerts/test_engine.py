@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from alerts.fleet import Fleet
 from alerts.history import RunHistory
 from alerts.history.records import Record
 from alerts.model import MetricPoint, Observations, RunUpdate, Severity
@@ -202,6 +203,7 @@ def test_a_rule_that_breaks_costs_neither_the_other_rules_nor_the_other_runs(
     station.tick(news(losses(*[1.0] * 20, step=3, at=NOW + 120, every=1)))
     assert told(station.wait(FIVE_MINUTES)) == [RECOVERED]
     assert caplog.text.count("run run-1: a rule failed") == 1, "not at every record"
+    assert station.engine.view(station.now).errors == {"rule": 24, "run": 0, "fleet": 0}
 
 
 def test_a_run_that_cannot_be_judged_costs_no_other(
@@ -220,6 +222,54 @@ def test_a_run_that_cannot_be_judged_costs_no_other(
     assert station.tick(bad) == []
     assert len(station.deliver()) == 1
     assert caplog.text.count("run run-1 cannot be judged") == 1
+    assert station.engine.view(station.now).errors == {"rule": 0, "run": 2, "fleet": 0}
+
+
+def test_what_a_run_changed_before_it_broke_is_told(
+    station: Station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    absorb = RunHistory.absorb
+
+    def broken(self: RunHistory, *arguments: Any) -> Iterator[Record]:  # noqa: ANN401 - as absorb
+        for record in absorb(self, *arguments):
+            if record.loss == 666:
+                raise OverflowError
+            yield record
+
+    monkeypatch.setattr(RunHistory, "absorb", broken)
+    station.tick(news(losses(2.0)))
+    assert told(station.tick(news(losses(NAN, 666, step=2)))) == [FIRED]
+    assert len(station.deliver()) == 1
+    assert station.tick(news(losses(1.0, 666, step=4))) == []
+
+
+def test_what_a_fleet_changed_before_it_broke_is_told(
+    station: Station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    observe = Fleet.observe
+
+    def broken(self: Fleet, *arguments: Any) -> list[None]:  # noqa: ANN401 - as observe
+        observe(self, *arguments)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Fleet, "observe", broken)
+    down = station.wait(300, every=60, sources=[MLFLOW_DOWN])
+    down += station.tick(after=60, sources=[MLFLOW_DOWN])
+    assert told(down) == [("source_down", "firing", None)]
+    assert len(station.deliver()) == 1
+
+
+def test_a_fleet_that_cannot_be_judged_costs_no_run(
+    station: Station, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> list[None]:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Fleet, "observe", broken)
+    assert told(station.tick(news(losses(2.0, NAN)))) == [FIRED]
+    station.tick()
+    assert caplog.text.count("GPUs and sources cannot be judged") == 1
+    assert station.engine.view(station.now).errors == {"rule": 0, "run": 0, "fleet": 2}
 
 
 def test_news_that_is_judged_again_changes_nothing(station: Station) -> None:

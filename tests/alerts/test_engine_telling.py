@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from alerts import engine as engine_module
+from alerts import keeper as keeper_module
 from alerts.model import RunFacts, RunUpdate
 from alerts.notify import Match
 from alerts.thresholds import AlertSettings, GpuTuning, Rules, Thresholds
@@ -194,14 +194,30 @@ def test_a_state_that_grows_too_large_counts_instead_of_telling(
         station.tick(news(RISING, run_facts(f"run-{number}")))
     before = state.stat().st_size
     limit = before - 100
-    monkeypatch.setattr(engine_module, "STATE_LIMIT", limit)
+    monkeypatch.setattr(keeper_module, "STATE_LIMIT", limit)
+    monkeypatch.setattr(keeper_module, "ROWS_LIMIT", 1000)
     station.tick(after=61)
     station.tick(after=1)
     assert state.stat().st_size < limit
     document = json.loads(state.read_text())
-    assert len(document["outbox"]["rows"]) < 40
+    assert len(document["outbox"]["rows"]) < 5
     assert len(station.engine.view(station.now).runs) == 40, "what is judged stays"
     (message,) = station.deliver()
     assert "40" in message.title + message.text
     assert station.deliver() == []
+    station.store.close()
+
+
+def test_a_state_that_histories_make_large_does_not_hush_anybody(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    station = Station(state)
+    for number in range(10):
+        station.tick(news(losses(*[1.0] * 300), run_facts(f"run-{number}")))
+    monkeypatch.setattr(keeper_module, "STATE_LIMIT", state.stat().st_size // 2)
+    station.tick(news(RISING, run_facts("run-1")))
+    station.tick(after=61)
+    station.tick(after=1)
+    (message,) = station.deliver()
+    assert message.title == "WARNING: eval loss rising and 2 more, name of run-1"
     station.store.close()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from alerts.engine import LONGEST_PAUSE
 from alerts.judge import GIVEN_UP_AFTER
 from alerts.model import MetricPoint, RunFacts, Severity
 from alerts.notify import Kind
@@ -176,7 +177,7 @@ def test_a_run_of_which_no_stall_is_told_is_forgotten_as_well(
     station: Station, facts: RunFacts, points: tuple[MetricPoint, ...]
 ) -> None:
     station.tick(news(points, facts))
-    assert station.wait(2 * GIVEN_UP_AFTER, every=HOUR) == []
+    assert station.wait(2 * GIVEN_UP_AFTER, every=LONGEST_PAUSE) == []
     assert station.engine.cursors() == {}
 
 

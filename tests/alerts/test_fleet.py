@@ -2,52 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import pytest
 
 from alerts.fleet import Fleet
-from alerts.model import AlertKey, GpuObservation, SourceObservation, Subject, Transition
+from alerts.model import AlertKey, SourceObservation, Subject
 from alerts.thresholds import Limits
+from tests.support.fleet import STEP, Watchman, gpu
 from tests.support.histories import START, limits
 
 UP = SourceObservation("nvml", "n1", up=True, expected=True)
 DOWN = replace(UP, up=False, reason="driver gone")
-STEP = 30.0
-
-
-def gpu(pct: float, uuid: str = "GPU-1", node: str = "n1") -> GpuObservation:
-    return GpuObservation(uuid, 0, node, round(pct * 1e9), 100_000_000_000, START)
-
-
-class Watchman:
-    """A fleet under a clock that a test turns; `every` seconds lie between two looks."""
-
-    def __init__(self, under: Limits | None = None) -> None:
-        self.fleet = Fleet()
-        self.limits = under or limits()
-        self.now = START
-        self.told: list[Transition] = []
-
-    def see(
-        self,
-        *gpus: GpuObservation,
-        sources: tuple[SourceObservation, ...] = (),
-        seconds: float = STEP,
-        every: float = STEP,
-    ) -> list[tuple[str, str, float]]:
-        """Look for so long; return rule, state and how long after the start each thing was told."""
-        told = []
-        for _ in range(round(seconds / every)):
-            told += self.fleet.observe(gpus, sources, self.limits, self.now)
-            told += self.fleet.tick(self.limits, self.now)
-            self.now += every
-        self.told += told
-        return [(t.key.rule, t.state, t.at - START) for t in told]
-
-    def restart(self) -> None:
-        self.fleet = Fleet.from_document(json.loads(json.dumps(self.fleet.to_document())))
 
 
 def test_a_full_gpu_is_told_after_two_minutes_and_ends_five_after_it_is_not() -> None:
@@ -87,7 +53,8 @@ def test_gpus_are_told_apart_by_uuid_and_node() -> None:
         Subject("gpu", "GPU-1", "n2"),
     }
     key = AlertKey("gpu_memory_high", Subject("gpu", "GPU-3", "n1"))
-    assert watchman.fleet.seen[key.subject] == gpu(1.0, "GPU-3")
+    seen = replace(gpu(1.0, "GPU-3"), observed_at=watchman.now - STEP)
+    assert watchman.fleet.seen[key.subject] == seen
 
 
 def test_a_source_that_is_down_is_told_after_five_minutes_and_gets_critical_after_thirty() -> None:
@@ -101,6 +68,20 @@ def test_a_source_that_is_down_is_told_after_five_minutes_and_gets_critical_afte
         ("resolved", "critical", 3960.0, 1),
     ]
     assert watchman.told[0].summary == "nvml on n1 has been down for 5 min: driver gone"
+
+
+def test_a_source_that_is_given_back_on_purpose_is_not_missed() -> None:
+    watchman = Watchman()
+    given = replace(DOWN, released=True)
+    assert watchman.see(sources=(UP,), seconds=60) == []
+    assert watchman.see(sources=(given,), seconds=7_200) == []
+    assert watchman.see(sources=(DOWN,), seconds=290) == []
+    told = watchman.see(sources=(DOWN,), seconds=60)
+    assert told == [("source_down", "firing", 60.0 + 7_200 + 300)]
+    assert watchman.see(sources=(given,), seconds=300) == []
+    assert [what[:2] for what in watchman.see(sources=(given,), seconds=60)] == [
+        ("source_down", "resolved")
+    ]
 
 
 def test_a_source_that_flaps_is_down_anew_each_time() -> None:

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from alerts.model import GpuObservation, Severity
+from alerts.history.gpu import GpuHistory
+from alerts.model import GpuObservation, Severity, Verdict
 from alerts.rules.gpu import judge_memory
+from alerts.thresholds import Limits
 from tests.support.histories import START, limits
 
 GIB = 2**30
 GPU = GpuObservation("GPU-1", 3, "node-1", 90 * GIB, 100 * GIB, START)
+
+
+def judged(under: Limits | None = None, **changes: Any) -> Verdict | None:  # noqa: ANN401 - any field
+    """Judge the memory of that GPU with `changes`."""
+    return judge_memory(GpuHistory(replace(GPU, **changes)), under or limits())
 
 
 @pytest.mark.parametrize(
@@ -27,7 +35,7 @@ GPU = GpuObservation("GPU-1", 3, "node-1", 90 * GIB, 100 * GIB, START)
     ],
 )
 def test_it_is_told_above_the_threshold(used: int, total: int, outcome: str) -> None:
-    found = judge_memory(replace(GPU, memory_used_bytes=used, memory_total_bytes=total), limits())
+    found = judged(memory_used_bytes=used, memory_total_bytes=total)
     assert found is not None
     assert found.outcome == outcome
     assert found.value == 100 * used / total
@@ -35,7 +43,7 @@ def test_it_is_told_above_the_threshold(used: int, total: int, outcome: str) -> 
 
 
 def test_it_says_which_gpu() -> None:
-    found = judge_memory(replace(GPU, memory_used_bytes=96 * GIB), limits())
+    found = judged(memory_used_bytes=96 * GIB)
     assert found is not None
     assert found.summary == "memory of GPU 3 on node-1 is 96.0 % full"
     assert found.evidence == {"gpu": 3, "node": "node-1"}
@@ -43,15 +51,15 @@ def test_it_says_which_gpu() -> None:
 
 def test_a_threshold_of_zero_is_one() -> None:
     under = limits(max_gpu_memory_pct=0.0)
-    empty = judge_memory(replace(GPU, memory_used_bytes=0), under)
-    used = judge_memory(replace(GPU, memory_used_bytes=1), under)
+    empty = judged(under, memory_used_bytes=0)
+    used = judged(under, memory_used_bytes=1)
     assert (empty and empty.outcome, used and used.outcome) == ("clear", "breach")
 
 
-@pytest.mark.parametrize("total", [0, -1])
-def test_a_gpu_without_memory_of_its_own_is_not_judged(total: int) -> None:
-    assert judge_memory(replace(GPU, memory_total_bytes=total), limits()) is None
+@pytest.mark.parametrize("total", [0, -1, None])
+def test_a_gpu_without_memory_of_its_own_is_not_judged(total: int | None) -> None:
+    assert judged(memory_total_bytes=total) is None
 
 
 def test_without_a_threshold_it_says_nothing() -> None:
-    assert judge_memory(GPU, limits(max_gpu_memory_pct=None)) is None
+    assert judged(limits(max_gpu_memory_pct=None)) is None

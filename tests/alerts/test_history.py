@@ -32,6 +32,19 @@ def test_the_last_point_of_a_step_wins() -> None:
     assert history.segment == 0
 
 
+def test_where_a_run_began_counts_a_step_once() -> None:
+    history = history_of(Trace().train([9.0]).log(1, loss=3.0).train([2.0, 1.0, 0.5], first=2))
+    assert history.first_losses == (3.0, 2.0, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("back_to", "began"), [(1, (7.0, 6.0, 5.0)), (3, (4.0, 3.0, 7.0)), (4, (4.0, 3.0, 2.0))]
+)
+def test_a_run_that_is_begun_anew_began_there(back_to: int, began: tuple[float, ...]) -> None:
+    trace = Trace().train([4.0, 3.0, 2.0, 1.0]).train([7.0, 6.0, 5.0], first=back_to)
+    assert history_of(trace).first_losses == began
+
+
 def test_a_run_may_log_training_losses_only_or_evaluations_only() -> None:
     assert history_of(Trace().train([2.0])).step == 1
     history = history_of(Trace().log(5, eval_loss=2.0).log(10, eval_loss=1.0))

@@ -119,6 +119,14 @@ def test_a_digest_with_criticals_claims_nothing_of_them() -> None:
     assert "never held back" not in message.text
 
 
+def test_a_digest_says_what_is_over() -> None:
+    counts = {("unstable", "resolved"): 20, ("plateau", "info"): 3}
+    message = compose_digest("mail", counts, NOW)
+    assert message.title == "DIGEST: 23 alerts held back, 20 of them resolved, mail"
+    rows = [line.strip() for line in message.text.splitlines() if " x " in line]
+    assert rows == ["3 x plateau (info)", "20 x unstable (resolved)"]
+
+
 def test_a_digest_of_many_rules_counts_the_rest() -> None:
     counts = {(f"rule_{index}", "info"): index + 1 for index in range(60)}
     message = compose_digest("mail", counts, NOW)

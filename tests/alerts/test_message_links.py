@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from pydantic import ValidationError
 
-from alerts.model import Subject
+from alerts.model import PodName, Subject
 from alerts.notify.escape import link
 from alerts.notify.links import dashboard_link, pod_commands
 from alerts.notify.message import compose
@@ -20,7 +20,7 @@ RUN = Subject("run", "0f3c/9a&b")
 
 
 def commands(namespace: str, pod: str) -> list[str]:
-    return list(pod_commands({"k8s.namespace": namespace, "k8s.pod": pod}))
+    return list(pod_commands(PodName(namespace, pod)))
 
 
 def test_the_pod_is_looked_at_with_kubectl() -> None:
@@ -85,6 +85,7 @@ def test_a_bad_dashboard_address_is_refused(url: str, problem: str) -> None:
     [
         ("https://ops:hunter2@mlflow.example/#/runs/1", "https://mlflow.example/#/runs/1"),
         ("https://a/?q=<b>|\"'", "https://a/?q=%3Cb%3E%7C%22%27"),
+        ("https://a/b c", "https://a/b%20c"),
         ("javascript:alert(1)", ""),
         ("file:///etc/passwd", ""),
         ("https://a/\n#b", ""),

@@ -66,6 +66,22 @@ def test_a_digest_says_how_many_of_what_and_since_when(desk: Desk) -> None:
     assert digest.since() == since
 
 
+def test_a_digest_does_not_call_an_end_an_alert(desk: Desk) -> None:
+    burst(desk, 19)
+    desk.send()
+    desk.now += HOUR
+    desk.tell(*(resolution(key=key("unstable", f"run-{n}")) for n in range(19)))
+    burst(desk, 2, name="new")
+    *_, digest = desk.send()
+    assert digest.is_digest
+    assert sum(digest.counts().values()) == 2
+    burst(desk, 30, name="later")
+    desk.tell(*(resolution(key=key("unstable", f"later-{n}")) for n in range(30)))
+    desk.now += HOUR
+    *_, digest = desk.send()
+    assert digest.counts() == {("unstable", "resolved"): 11}
+
+
 def test_when_the_hour_is_full_news_waits_for_room(desk: Desk) -> None:
     burst(desk, 20)
     assert len(desk.send()) == 20
@@ -196,7 +212,9 @@ def test_a_clock_that_was_set_back_holds_back_nobody(desk: Desk) -> None:
 @given(st.lists(st.tuples(st.integers(0, 4000), st.integers(0, 9), st.booleans()), max_size=25))
 def test_no_hour_has_more_than_the_limit(steps: list[tuple[int, int, bool]]) -> None:
     """Whatever comes when: never more than five in an hour, but for critical ones, and no loss."""
-    desk, sent = Desk(pace=Pace(group_wait=15, hourly=5)), list[tuple[float, Bundle]]()
+    # Without repeats, which would go on taking the room of what waits.
+    pace = Pace(group_wait=15, hourly=5, repeat_critical=0)
+    desk, sent = Desk(pace=pace), list[tuple[float, Bundle]]()
     expected = 0
     for number, (seconds, count, critical) in enumerate(steps):
         burst(desk, count, CRITICAL if critical else WARNING, name=f"{number}")

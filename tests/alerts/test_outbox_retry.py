@@ -8,9 +8,9 @@ import pytest
 
 from alerts.model import AlertKey, Severity, Transition
 from alerts.notify import Delivery, Kind, Result
-from alerts.outbox import Outbox, Row
+from alerts.outbox import Outbox, Pace, Row
 from alerts.outbox.retry import backoff
-from tests.support.deliveries import AT_ONCE, alone
+from tests.support.deliveries import AT_ONCE, Desk, alone, fired, key, news
 from tests.support.notices import KEY, NOW, Told, resolution, transition
 
 DAY = 24 * 3600.0
@@ -99,10 +99,45 @@ def test_after_a_day_a_row_is_a_dead_letter(caplog: pytest.LogCaptureFixture) ->
         last = fail(box, FAILED, 1)
     assert DAY <= last - NOW <= DAY + 300
     assert dead_letters(box) == 1
-    assert box.episodes() == frozenset(), "nobody was told, so no end is due"
     assert "24 h" in caplog.text
     severe = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert len(severe) == 2, "the first failure and the end of trying"
+
+
+@pytest.mark.parametrize("refusal", [FAILED, REJECTED], ids=["down for a day", "refused"])
+def test_what_was_given_up_is_tried_again_while_it_fires(refusal: Delivery) -> None:
+    desk = Desk(pace=Pace(group_wait=0))
+    desk.tell(fired(key("plateau")))
+    while desk.box.pending()["chat"]:
+        desk.send(result=refusal.result)
+        desk.review(after=300)
+    desk.review(after=12 * 3600 - 600)
+    assert desk.send() == []
+    desk.review(after=600)
+    assert news(desk.send()) == [[("firing", "plateau")]], "not as if it had been told before"
+    desk.tell(resolution(key=key("plateau")))
+    assert news(desk.send()) == [[("resolved", "plateau")]]
+
+
+def test_what_was_given_up_and_became_worse_is_told_as_new() -> None:
+    desk = Desk(pace=AT_ONCE)
+    desk.tell(fired(key("plateau")))
+    for _ in range(3):
+        desk.send(result=Result.REJECTED)
+        desk.review(after=300)
+    desk.tell(fired(key("plateau"), Severity.CRITICAL))
+    assert news(desk.send()) == [[("firing", "plateau")]]
+
+
+def test_the_end_of_what_was_given_up_is_no_news() -> None:
+    desk = Desk(pace=AT_ONCE)
+    desk.tell(fired(key("plateau")))
+    for _ in range(3):
+        desk.send(result=Result.REJECTED)
+        desk.review(after=300)
+    desk.tell(resolution(key=key("plateau")))
+    assert desk.send() == []
+    assert desk.box.episodes() == frozenset()
 
 
 def test_an_end_is_told_where_the_begin_may_have_arrived() -> None:

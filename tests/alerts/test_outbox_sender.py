@@ -151,6 +151,15 @@ def test_one_alert_that_cannot_be_written_does_not_silence_its_run() -> None:
     assert box.pending() == {"chat": 1}
 
 
+def test_a_channel_that_is_limited_rests_from_its_answer_on() -> None:
+    chat = Told(answers=[Delivery(Result.RATE_LIMITED)])
+    box = filled(chat, "plateau")
+    clock = iter((5.0, 15.0))
+    Sender(chat, box, told_by, lambda: next(clock)).tick(NOW)
+    assert box.bundle("chat", NOW + 69.9) is None
+    assert box.next_due("chat", NOW) == NOW + 10 + 60 + 5
+
+
 def test_beyond_the_limit_there_is_a_digest() -> None:
     chat = Told()
     box = Outbox([chat], jitter=lambda: 1.0, pace=Pace(group_wait=0, hourly=3))

@@ -10,7 +10,9 @@ from typing import Any
 from alerts.engine import Engine
 from alerts.model import (
     GpuObservation,
+    Inventory,
     MetricPoint,
+    NodeObservation,
     Observations,
     RunFacts,
     RunUpdate,
@@ -107,10 +109,13 @@ class Station:
         after: float = 0.0,
         sources: Sequence[SourceObservation] = (MLFLOW_UP,),
         gpus: tuple[GpuObservation, ...] | None = None,
+        inventories: tuple[Inventory, ...] = (),
+        nodes: tuple[NodeObservation, ...] | None = None,
     ) -> list[Transition]:
         """Let `after` seconds pass, then judge once."""
         self.now += after
-        return self.engine.tick(Observations(updates, gpus, tuple(sources)), self.now)
+        seen = Observations(updates, gpus, tuple(sources), inventories, nodes)
+        return self.engine.tick(seen, self.now)
 
     def wait(self, seconds: float, every: float = 30.0, **seen: Any) -> list[Transition]:  # noqa: ANN401 - as tick
         """Tick every so often until the time has passed; return what changed."""

@@ -41,8 +41,10 @@ CORE = frozenset(
         "run_incomplete",
         "run_stalled",
         "training_time_exceeded",
-        "gpu_memory_high",
         "source_down",
+        "node_silent",
+        *(rule.name for rule in RULES.values() if rule.about == "gpu"),
+        "gpu_lost",
     }
 )
 """Rules on one number or on the life of a run; what curves say together is judged elsewhere."""

@@ -5,20 +5,29 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+from alerts.history.gpu import GpuHistory
 from alerts.model import (
     AlertKey,
     GpuObservation,
+    Inventory,
+    NodeObservation,
+    PodName,
     RunContext,
     Severity,
     SourceObservation,
     Subject,
     Transition,
+    Verdict,
 )
 from alerts.notify import Kind, Message, Notice
 from alerts.notify.message import compose, compose_digest, compose_group
+from alerts.notify.notice import About
+from alerts.rules import RULES, gpu_idle, node, xid
+from alerts.thresholds import USER_THRESHOLDS, AlertSettings, LimitBook
 from tests.support.notices import KEY, NOW, RUN_ID, notice, resolution, run_context, transition
 
 NAN, INF = math.nan, math.inf
+EVERYTHING = LimitBook(AlertSettings(thresholds=USER_THRESHOLDS)).of_fleet()
 STOP = "Stop, and use the checkpoint of the best evaluation."
 DASHBOARD = f"https://grafana.example/d/tunewatch-run?var-run_id={RUN_ID}"
 GPU = GpuObservation("GPU-5d1f", 3, "node-a", 78 * 2**30, 80 * 2**30, NOW)
@@ -109,6 +118,53 @@ def gpu_notice(index: int, pct: float, severity: Severity = Severity.WARNING) ->
     return Notice(Kind.FIRING, told, about, end, "%")
 
 
+def gpu_of_run(index: int) -> Notice:
+    """Return news of a GPU of which it is known who trains on it, and in which pod."""
+    told, run = gpu_notice(index, 97.5), in_pod().facts
+    assert isinstance(told.about, GpuObservation)
+    pod = PodName("ml", "overfit-3-x7k2p")
+    return replace(told, about=replace(told.about, runs=(run.run_id,), pods=(pod,)), runs=(run,))
+
+
+def judged(verdict: Verdict | None, whom: Subject, about: About, **changes: object) -> Notice:
+    """Return the firing of a rule about a machine as the rule itself words it."""
+    assert verdict is not None
+    rule = RULES[verdict.rule]
+    told = transition(
+        key=AlertKey(verdict.rule, whom),
+        severity=verdict.severity,
+        value=verdict.value,
+        threshold=verdict.threshold,
+        step=None,
+        epoch=None,
+        summary=verdict.summary,
+        action=verdict.action or rule.action,
+        evidence=verdict.evidence,
+    )
+    told = replace(told, **changes)  # type: ignore[arg-type] # any field of Transition
+    return Notice(Kind.FIRING, told, about, rule.resolves, rule.unit)
+
+
+SICK = replace(GPU, xid_at={79: NOW - 5}, utilization=3.0, runs=(RUN_ID,))
+RACK = Inventory("node-a", 8, 7, ("GPU-5d1f",), NOW)
+MUTE = NodeObservation("node-a", "10.1.2.3:10390", answering=False, reason="no answer within 2 s")
+NODE_A = Subject.of_node("node-a")
+SICK_GPU = Subject("gpu", SICK.uuid, SICK.node)
+
+
+def reported() -> Notice:
+    history = GpuHistory(SICK, SICK.xid_at)
+    return judged(xid.judge(history, EVERYTHING), SICK_GPU, SICK, at=NOW - 5, seen_at=NOW)
+
+
+def idle() -> Notice:
+    history = GpuHistory(SICK)
+    for seconds in range(0, 1000, 10):
+        at = NOW - 1000 + seconds
+        history.note(replace(SICK, observed_at=at, busy_seconds=seconds / 50), 900.0)
+    return judged(gpu_idle.judge(history, EVERYTHING), SICK_GPU, SICK)
+
+
 NOTICES = {
     "firing": FIRING,
     "already_so": notice(already_so=True, seen_at=NOW + 9000),
@@ -148,6 +204,23 @@ NOTICES = {
         "s",
     ),
     "gpu": gpu_notice(3, 97.5),
+    "gpu_of_run": gpu_of_run(3),
+    "xid": reported(),
+    "idle": idle(),
+    "lost": judged(node.judge_lost(RACK), NODE_A, RACK),
+    "silent": judged(node.judge_silence(MUTE, NOW - 330, NOW), NODE_A, MUTE),
+    "gone": Notice(
+        Kind.RESOLVED,
+        replace(
+            gpu_notice(3, 97.5).transition,
+            state="resolved",
+            reason="gone",
+            at=NOW + 7500,
+            seen_at=NOW,
+        ),
+        gpu_notice(3, 97.5).about,
+        unit="%",
+    ),
     "source": Notice(
         Kind.FIRING,
         transition(
@@ -197,5 +270,6 @@ def messages() -> dict[str, Message]:
         **{name: compose(told) for name, told in NOTICES.items()},
         "group_run": compose_group(OF_A_RUN),
         "group_node": compose_group(OF_A_NODE),
+        "group_node_of_run": compose_group((gpu_of_run(3), gpu_of_run(2))),
         "digest": compose_digest("team-slack", COUNTS, NOW),
     }

@@ -144,6 +144,22 @@ def _differences(told: str) -> Iterator[str]:
         yield told
 
 
+def check_metrics(page: bytes) -> None:
+    """Assert that promtool finds nothing to say of a page."""
+    command = [promtool(), "check", "metrics"]
+    done = subprocess.run(command, input=page, capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def lint_metrics(page: bytes) -> list[str]:
+    """Return what promtool has to say of a page that it can read, line by line."""
+    command = [promtool(), "check", "metrics"]
+    done = subprocess.run(command, input=page, capture_output=True, check=False)
+    said = (done.stdout + done.stderr).decode()
+    assert "error while parsing" not in said
+    return said.splitlines()
+
+
 def promtool() -> str:
     """Return the program, or skip the test and say what brings it."""
     return program("promtool", "prometheus")

@@ -35,6 +35,9 @@ class SlackServer(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.mood: Mood = "ok"
+        self.redirect = 0
+        """The status of a redirect to a page of the same server, 0 for none."""
+        self.gets = 0
         self.posts: list[Post] = []
         self.stop_hanging = threading.Event()
         self.tls: ssl.SSLContext | None = None
@@ -62,7 +65,9 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.posts.append(Post(self.path, body))
         mood = self.server.mood
-        if mood == "hang":
+        if self.server.redirect:
+            self._answer(self.server.redirect, b"")
+        elif mood == "hang":
             self.server.stop_hanging.wait(30)
         elif mood == "reset":
             # Lingering for no time makes the close a reset.
@@ -72,8 +77,15 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._answer(STATUS.get(mood, 200), b"ok" if mood == "ok" else mood.encode())
 
+    def do_GET(self) -> None:
+        """Show a page to who follows a redirect; a webhook has none of its own."""
+        self.server.gets += 1
+        self._answer(200 if self.server.redirect else 501, b"ok")
+
     def _answer(self, status: int, body: bytes) -> None:
         self.send_response(status)
+        if status == self.server.redirect:
+            self.send_header("Location", "/elsewhere")
         if status == STATUS["rate_limited"]:
             self.send_header("Retry-After", "30")
         self.send_header("Content-Length", str(len(body)))

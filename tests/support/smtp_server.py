@@ -20,6 +20,8 @@ class Mailbox:
     def __init__(self) -> None:
         self.messages: list[EmailMessage] = []
         self.refusal = ""
+        self.password = ""
+        """The only one that is let in; any where it is empty."""
         self.port = 0
 
     async def handle_DATA(self, _server: object, _session: object, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
@@ -29,9 +31,10 @@ class Mailbox:
         self.messages.append(email.message_from_bytes(content, policy=email.policy.default))
         return "250 accepted"
 
-
-def _any_login(*_: Any) -> AuthResult:  # noqa: ANN401 - what aiosmtpd passes
-    return AuthResult(success=True)
+    def login(self, *presented: Any) -> AuthResult:  # noqa: ANN401 - what aiosmtpd passes
+        """Let in who knows the password."""
+        given = presented[-1].password.decode()
+        return AuthResult(success=self.password in ("", given), handled=False)
 
 
 async def _shut(server: asyncio.Server) -> None:
@@ -45,7 +48,7 @@ async def _shut(server: asyncio.Server) -> None:
 
 @contextmanager
 def smtp_server() -> Iterator[Mailbox]:
-    """Serve on a free loopback port for the length of the block; any login is accepted."""
+    """Serve on a free loopback port for the length of the block; any login is accepted at first."""
     mailbox = Mailbox()
     loop = asyncio.new_event_loop()
 
@@ -54,7 +57,7 @@ def smtp_server() -> Iterator[Mailbox]:
             mailbox,
             hostname="mail.test",
             auth_require_tls=False,
-            authenticator=_any_login,
+            authenticator=mailbox.login,
             loop=loop,
         )
 

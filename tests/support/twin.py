@@ -15,6 +15,8 @@ from alerts.engine import Engine
 from alerts.model import (
     AlertKey,
     GpuObservation,
+    Inventory,
+    NodeObservation,
     Observations,
     RunFacts,
     RunUpdate,
@@ -24,16 +26,25 @@ from alerts.model import (
     Transition,
 )
 from alerts.outbox import Outbox
-from alerts.promrules.conditions import alert_name
 from alerts.promrules.files import render
+from alerts.promrules.promql import alert_name
 from alerts.promrules.settings import PrometheusSettings
 from alerts.rules import RULES
 from alerts.store import FileStore
 from alerts.thresholds import AlertSettings
-from exporter.metrics import alerting, gpu, own
+from exporter.metrics import alerting, gpu, nodes, own
 from exporter.metrics.encoding import Format, encode
 from exporter.metrics.health import SourceState
-from exporter.snapshot import Gpu, Gpus, Health
+from exporter.snapshot import (
+    Gpu,
+    Gpus,
+    Health,
+    MigInstance,
+    NodeReport,
+    Nodes,
+    NodeState,
+    RemappedRows,
+)
 from tests.support.promtool import Case, Labels, Scrapes, case, labels_of
 
 NODE = "node-1"
@@ -47,6 +58,8 @@ class Moment(NamedTuple):
     runs: tuple[RunUpdate, ...] = ()
     gpus: tuple[GpuObservation, ...] | None = None
     sources: tuple[SourceObservation, ...] = ANSWERS
+    inventories: tuple[Inventory, ...] = ()
+    nodes: tuple[NodeObservation, ...] | None = None
 
 
 class Twin:
@@ -91,7 +104,7 @@ class Twin:
         """Judge once; then be scraped, and note what must fire."""
         self._runs |= {update.facts.run_id: update.facts for update in moment.runs}
         self._indices |= {seen.uuid: seen.index for seen in moment.gpus or ()}
-        observations = Observations(moment.runs, moment.gpus, moment.sources)
+        observations = Observations(*moment)
         told = self._engine.tick(observations, now)
         self.told += told
         self._unscraped += told
@@ -104,7 +117,8 @@ class Twin:
     def _page(self, moment: Moment, now: float) -> list[Sample]:
         """Return the samples of the page as a scraper reads them."""
         families = [*alerting.families(self._engine.view(now))]
-        families += gpu.families(_gpus(moment.gpus)) if moment.gpus else ()
+        families += gpu.families(_gpus(moment)) if moment.gpus else ()
+        families += nodes.families(_nodes(moment.nodes)) if moment.nodes else ()
         states = [_state(source, now) for source in moment.sources]
         families += own.families(PROCESS, states, [])
         page = encode(families, Format.TEXT).text.decode()
@@ -160,6 +174,8 @@ class Twin:
     def _whom(self, key: AlertKey) -> Mapping[str, str]:
         if key.subject.kind == "source":
             return {"source": key.subject.id, "node": NODE}
+        if key.subject.kind == "node":
+            return {"node": key.subject.id}
         if key.subject.kind == "gpu":
             index = {"gpu": str(self._indices[key.subject.id])}
             return {"uuid": key.subject.id, "node": NODE} | index
@@ -188,24 +204,62 @@ def _subject(labels: Mapping[str, str]) -> Subject:
     if labels["run_id"]:
         return Subject("run", labels["run_id"])
     if labels["uuid"]:
-        return Subject("gpu", labels["uuid"], NODE)
-    return Subject("source", labels["source"], NODE)
+        return Subject("gpu", labels["uuid"], labels["workload_node"])
+    if labels["source"]:
+        return Subject("source", labels["source"], labels["workload_node"])
+    return Subject.of_node(labels["workload_node"])
 
 
-def _gpus(seen: Iterable[GpuObservation]) -> Gpus:
-    gpus = tuple(
-        Gpu(
-            index=found.index,
-            uuid=found.uuid,
-            name="stand-in",
-            memory_total=found.memory_total_bytes,
-            memory_used=found.memory_used_bytes,
-        )
-        for found in seen
+def _gpus(moment: Moment) -> Gpus:
+    """Return the reading that the page is made of, as the driver would have given it."""
+    seen = moment.gpus or ()
+    whole = tuple(_gpu(found, seen) for found in seen if not found.parent)
+    rack = next(iter(moment.inventories), Inventory(NODE, None, len(whole), (), 0.0))
+    return Gpus(
+        whole, rack.seen, "570.1", "12.8", "12.570.1", lost=rack.lost, expected=rack.expected
     )
-    return Gpus(gpus, len(gpus), "570.1", "12.8", "12.570.1")
+
+
+def _gpu(found: GpuObservation, seen: Iterable[GpuObservation]) -> Gpu:
+    remap, errors = found.remap, found.ecc_uncorrected
+    parts = tuple(_part(part) for part in seen if part.parent == found.uuid)
+    return Gpu(
+        index=found.index,
+        uuid=found.uuid,
+        name="stand-in",
+        memory_total=found.memory_total_bytes,
+        memory_used=found.memory_used_bytes,
+        xids=found.xids,
+        xid_at=found.xid_at,
+        ecc_errors={} if errors is None else {("uncorrected", "volatile"): errors},
+        remapped_rows=None if remap is None else RemappedRows(0, 0, remap.pending, remap.failure),
+        throttle=found.throttle,
+        busy_seconds=found.busy_seconds,
+        mig_mode=bool(parts),
+        instances=parts,
+    )
+
+
+def _part(found: GpuObservation) -> MigInstance:
+    return MigInstance(
+        found.uuid, memory_total=found.memory_total_bytes, memory_used=found.memory_used_bytes
+    )
+
+
+def _nodes(seen: Iterable[NodeObservation]) -> Nodes:
+    states = tuple(
+        NodeState(each.node, each.address, NodeReport(each.node) if each.answering else None)
+        for each in seen
+    )
+    return Nodes(states, len(states))
 
 
 def _state(source: SourceObservation, now: float) -> SourceState:
-    health = Health(up=source.up, attempted_at=now, duration=0.1, expected=source.expected)
+    health = Health(
+        up=source.up,
+        attempted_at=now,
+        duration=0.1,
+        expected=source.expected,
+        released=source.released,
+    )
     return SourceState(source.source, health, stuck=False, expired=False)

@@ -14,8 +14,8 @@ from pydantic import ValidationError
 
 from alerts.inhibition import INHIBITS, INHIBITS_BY_SOURCE, inhibitor
 from alerts.model import AlertKey, Subject
-from alerts.promrules.conditions import alert_name
 from alerts.promrules.files import render
+from alerts.promrules.promql import alert_name
 from alerts.promrules.settings import PrometheusSettings
 from alerts.rules import RULES
 from alerts.thresholds import AlertSettings, Notify
@@ -26,6 +26,7 @@ SUBJECTS: Mapping[str, Mapping[str, str]] = {
     "run": RUN,
     "gpu": {"uuid": "GPU-1", "gpu": "0", "node": "n1"},
     "source": {"source": "mlflow", "node": "n1"},
+    "node": {"node": "n1"},
 }
 ONE_OF_EACH = {(rule.about, rule.event): rule for rule in RULES.values()}
 """A rule of each kind that has routes of its own."""
@@ -110,7 +111,7 @@ def test_runs_are_told_run_by_run_and_gpus_node_by_node() -> None:
     routes = tree()["route"]["routes"]
     by = {tuple(route["matchers"])[-1]: route.get("group_by") for route in routes}
     assert by['run_id=~".+"'] == ["run_id"]
-    assert by['uuid=~".+"'] == ["node"]
+    assert by['node=~".+"'] == ["node"]
     for route in routes:
         nested = {tuple(r["matchers"]): r for r in route.get("routes", ())}
         if nested:
@@ -155,7 +156,7 @@ def test_a_run_cannot_call_a_channel_together() -> None:
 
 def key(rule: str, name: str = "mlflow") -> AlertKey:
     about = RULES[rule].about
-    ids = {"run": ("r", ""), "gpu": ("GPU-1", "n1"), "source": (name, "n1")}
+    ids = {"run": ("r", ""), "gpu": ("GPU-1", "n1"), "source": (name, "n1"), "node": ("n1", "n1")}
     return AlertKey(rule, Subject(about, *ids[about]))
 
 

@@ -104,11 +104,13 @@ def gpus(now: float) -> tuple[GpuObservation, ...]:
 
 
 def sources(now: float) -> tuple[SourceObservation, ...]:
-    """Lose the GPU driver for a while; a source that nobody expects is always down."""
+    """Lose the GPU driver for a while; have sources down that nobody misses, or not for long."""
     return (
         *ANSWERS,
         SourceObservation("nvml", NODE, up=not 50 <= now < 400, expected=True),
         SourceObservation("pods", NODE, up=False, expected=False),
+        SourceObservation("given", NODE, up=False, expected=True, released=now >= 60),
+        SourceObservation("lost", NODE, up=False, expected=True, released=900 <= now < 1200),
     )
 
 

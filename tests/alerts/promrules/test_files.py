@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 import yaml
 
-from alerts.promrules.conditions import duration, number
 from alerts.promrules.files import FILES, compare, render, write
 from alerts.promrules.groups import fingerprint
+from alerts.promrules.promql import duration, number
 from alerts.rules import RULES
-from alerts.thresholds import parse_duration
+from alerts.values import parse_duration
 from exporter.config import DEFAULT_CONFIG, Config
 from exporter.metrics.catalog import CATALOG
 from tests.support.project import ROOT
