@@ -4,16 +4,20 @@ It serves `--nvml.simulate`, the demonstration and the tests, and imports nothin
 package: what reads it cannot tell it from a driver, except by its `GPU-SIM-` ids.
 """
 
+from exporter.simulation.boards import H100, RTX_4080, Board
 from exporter.simulation.codes import Return
 from exporter.simulation.faults import Fault, Faults, Hang
-from exporter.simulation.hardware import H100, RTX_4080, Board, SimulatedGpu, SimulatedGpus
+from exporter.simulation.hardware import Condition, SimulatedGpu, SimulatedGpus
 from exporter.simulation.installation import install, installed
 from exporter.simulation.library import SimulatedLibrary
+from exporter.simulation.profiles import PROFILES, simulated_gpus
 
 __all__ = [
     "H100",
+    "PROFILES",
     "RTX_4080",
     "Board",
+    "Condition",
     "Fault",
     "Faults",
     "Hang",
@@ -23,4 +27,5 @@ __all__ = [
     "SimulatedLibrary",
     "install",
     "installed",
+    "simulated_gpus",
 ]

@@ -16,6 +16,7 @@ class Return(IntEnum):
     NOT_FOUND = 6
     INSUFFICIENT_SIZE = 7
     DRIVER_NOT_LOADED = 9
+    TIMEOUT = 10
     FUNCTION_NOT_FOUND = 13
     GPU_IS_LOST = 15
     RESET_REQUIRED = 16
@@ -27,8 +28,8 @@ class Return(IntEnum):
 
 
 class NvmlFailure(Exception):  # noqa: N818 - carries a C return code to the edge of the library
-    """Ends a simulated call with `code` instead of success."""
+    """Ends a simulated call with `code`, one of `Return` or a newer one, instead of success."""
 
-    def __init__(self, code: Return) -> None:
-        super().__init__(code.name)
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
         self.code = code

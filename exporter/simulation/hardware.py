@@ -1,95 +1,58 @@
-"""Simulated GPUs: boards with plausible facts, and a training load that moves with the clock."""
+"""Simulated GPUs: boards under a training load that moves with the clock."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
-MIB = 1024 * 1024
+from exporter.simulation.boards import H100, MIB, Board
+from exporter.simulation.codes import Return
+from exporter.simulation.drivers import R580, Driver
+from exporter.simulation.partition import Slots
+
 GPU_NAMESPACE = 0x5EED
-EVERY_ECC_COUNTER = ((0, 0), (0, 1), (1, 0), (1, 1))
 SECONDS_PER_STEP_WAVE = 47.0
 SECONDS_PER_EPOCH_WAVE = 311.0
+UNCORRECTED = AGGREGATE = 1
+MEAN_LOAD, STEP_SWING, EPOCH_SWING = 0.88, 0.07, 0.04
 
 
 @dataclass(frozen=True, slots=True)
-class Board:
-    """What never changes on a kind of board; None is a thing that the board lacks.
+class Condition:
+    """What a test or a demonstration makes wrong with one GPU.
 
-    Units: bytes, watts, MHz (as NVML counts clocks), percent for the fan. An ECC counter is a pair
-    of NVML's numbers: 0 corrected or 1 uncorrected, 0 since the driver's start or 1 ever.
+    `throttle_reasons` are bits; `refused_fields` are return codes by the id of a field value.
     """
 
-    name: str
-    compute_capability: tuple[int, int]
-    vbios: str
-    memory_total: int
-    memory_reserved: int
-    power_idle: float
-    power_limit: float
-    sm_clock_max: int
-    memory_clock: int
-    pcie_generation: int
-    pcie_width: int
-    fan_percent: int | None
-    performance_state: int
-    ecc_counters: tuple[tuple[int, int], ...]
-    has_serial: bool
-    supported_throttle_reasons: int
+    links_down: frozenset[int] = frozenset()
+    recovery_action: int = 0
+    remap_pending: bool = False
+    remap_failed: bool = False
+    uncorrected_errors: int = 0
+    throttle_reasons: int = 0
+    refused_fields: Mapping[int, Return] = field(default_factory=dict)
 
 
-H100 = Board(
-    name="NVIDIA H100 80GB HBM3",
-    compute_capability=(9, 0),
-    vbios="96.00.89.00.01",
-    memory_total=81559 * MIB,
-    memory_reserved=480 * MIB,
-    power_idle=70.0,
-    power_limit=700.0,
-    sm_clock_max=1980,
-    memory_clock=2619,
-    pcie_generation=5,
-    pcie_width=16,
-    fan_percent=None,
-    performance_state=0,
-    ecc_counters=EVERY_ECC_COUNTER,
-    has_serial=True,
-    supported_throttle_reasons=0xFF,
-)
-
-RTX_4080 = Board(
-    name="NVIDIA GeForce RTX 4080",
-    compute_capability=(8, 9),
-    vbios="95.03.0E.00.A8",
-    memory_total=16376 * MIB,
-    memory_reserved=321 * MIB,
-    power_idle=15.0,
-    power_limit=320.0,
-    sm_clock_max=3105,
-    memory_clock=11201,
-    pcie_generation=4,
-    pcie_width=16,
-    fan_percent=45,
-    performance_state=2,
-    ecc_counters=(),
-    has_serial=False,
-    supported_throttle_reasons=0x1FF,
-)
+HEALTHY = Condition()
 
 
 @dataclass(frozen=True, slots=True)
 class SimulatedGpu:
     """One GPU in the middle of a fine-tuning run, seen at `now`; `since` is the driver's start.
 
-    Both are seconds of one clock. What is None is not supported by the board.
+    Both are seconds of one clock. What is None is not supported by the board. `slots` are the MIG
+    devices of a GPU that is divided, None of one that is not.
     """
 
     index: int
     board: Board
     now: float
     since: float
+    driver: Driver = R580
+    slots: Slots | None = None
+    condition: Condition = HEALTHY
 
     @property
     def uuid(self) -> str:
@@ -111,7 +74,16 @@ class SimulatedGpu:
     def load(self) -> float:
         """How busy the GPU is, from 0 to 1: optimizer steps, and slower waves of an epoch."""
         fast, slow = self._phase(SECONDS_PER_STEP_WAVE), self._phase(SECONDS_PER_EPOCH_WAVE)
-        return 0.88 + 0.07 * math.sin(fast) + 0.04 * math.sin(slow)
+        return MEAN_LOAD + STEP_SWING * math.sin(fast) + EPOCH_SWING * math.sin(slow)
+
+    @property
+    def busy_seconds(self) -> float:
+        """The exact integral of `load` since the driver was loaded."""
+        return (
+            MEAN_LOAD * (self.now - self.since)
+            + STEP_SWING * self._integral_of_sine(SECONDS_PER_STEP_WAVE)
+            + EPOCH_SWING * self._integral_of_sine(SECONDS_PER_EPOCH_WAVE)
+        )
 
     @property
     def memory_used(self) -> int:
@@ -125,6 +97,16 @@ class SimulatedGpu:
         return round(32 + 38 * self.load + self.index % 3)
 
     @property
+    def memory_temperature(self) -> int | None:
+        """Degrees celsius of the memory."""
+        return self.temperature + 11 if self.board.has_memory_temperature else None
+
+    @property
+    def temperature_margin(self) -> int | None:
+        """Degrees celsius up to where the GPU slows down."""
+        return 87 - self.temperature if self.board.margins else None
+
+    @property
     def power(self) -> float:
         """Watts drawn now; `energy` is its exact integral."""
         return self.board.power_idle + self._power_span * self.load
@@ -133,12 +115,7 @@ class SimulatedGpu:
     def energy(self) -> float:
         """Joules drawn since the driver was loaded; never falls."""
         seconds = self.now - self.since
-        busy_seconds = (
-            0.88 * seconds
-            + 0.07 * self._integral_of_sine(SECONDS_PER_STEP_WAVE)
-            + 0.04 * self._integral_of_sine(SECONDS_PER_EPOCH_WAVE)
-        )
-        return self.board.power_idle * seconds + self._power_span * busy_seconds
+        return self.board.power_idle * seconds + self._power_span * self.busy_seconds
 
     @property
     def sm_clock(self) -> int:
@@ -147,14 +124,46 @@ class SimulatedGpu:
 
     @property
     def throttle_reasons(self) -> int:
-        """The bits of `nvmlClocksEventReasons` that hold now: software power cap, or none."""
-        return 0x4 if self.load > 0.95 else 0
+        """The bits of `nvmlClocksEventReasons` that hold now: often none, or software power cap."""
+        return (0x4 if self.load > 0.95 else 0) | self.condition.throttle_reasons
+
+    @property
+    def capped_seconds(self) -> float:
+        """How long the power limit has held the GPU back: a tenth of its busy time."""
+        return self.busy_seconds / 10
+
+    @property
+    def warm_seconds(self) -> float:
+        """How long the driver has slowed the GPU for its temperature."""
+        return self.busy_seconds / 100
+
+    @property
+    def hot_seconds(self) -> float:
+        """How long the hardware has done so."""
+        return self.busy_seconds / 1000
 
     def ecc_errors(self, kind: int, counter: int) -> int | None:
         """Count ECC errors: some boards had corrected ones in their life, none have any now."""
         if (kind, counter) not in self.board.ecc_counters:
             return None
-        return self.index if (kind, counter) == (0, 1) else 0
+        if kind == UNCORRECTED:
+            return self.condition.uncorrected_errors
+        return self.index if counter == AGGREGATE else 0
+
+    @property
+    def mig_mode(self) -> int | None:
+        """1 for a GPU that may be divided into instances, 0 for one that could be."""
+        return int(self.slots is not None) if self.board.mig_slices else None
+
+    @property
+    def remaps_rows(self) -> bool:
+        """Whether it tells of remapped rows: a divided GPU does not."""
+        return self.board.has_remapped_rows and self.slots is None
+
+    @property
+    def links_up(self) -> frozenset[int]:
+        """The NVLinks in use."""
+        return frozenset(range(self.board.nvlinks)) - self.condition.links_down
 
     @property
     def _power_span(self) -> float:
@@ -170,16 +179,35 @@ class SimulatedGpu:
 
 
 class SimulatedGpus:
-    """The GPUs of one simulated machine; `count` and `board` may be changed at run time."""
+    """The GPUs of one simulated machine; all that is public may be changed at run time.
+
+    `divided` maps the index of a GPU whose MIG mode is on to its MIG devices by slot, `conditions`
+    the index of a GPU to what is wrong with it.
+    """
 
     def __init__(
-        self, count: int, board: Board = H100, clock: Callable[[], float] = time.time
+        self,
+        count: int,
+        board: Board = H100,
+        clock: Callable[[], float] = time.time,
+        driver: Driver = R580,
     ) -> None:
         self.count = count
         self.board = board
+        self.driver = driver
+        self.divided: dict[int, Slots] = {}
+        self.conditions: dict[int, Condition] = {}
         self._clock = clock
         self._since = clock()
 
     def gpu(self, index: int) -> SimulatedGpu:
         """Return the GPU `index` as it is now."""
-        return SimulatedGpu(index, self.board, self._clock(), self._since)
+        return SimulatedGpu(
+            index,
+            self.board,
+            self._clock(),
+            self._since,
+            self.driver,
+            self.divided.get(index),
+            self.conditions.get(index, HEALTHY),
+        )

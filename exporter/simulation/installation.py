@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, TypeVar
 
 import pynvml
 
 from exporter.simulation.library import SimulatedLibrary
+
+L = TypeVar("L")
 
 
 def install(library: SimulatedLibrary) -> None:
@@ -19,13 +22,28 @@ def install(library: SimulatedLibrary) -> None:
 @contextmanager
 def installed(library: SimulatedLibrary) -> Iterator[SimulatedLibrary]:
     """Install `library`, and give pynvml back what it had before (usually nothing)."""
-    before = pynvml.nvmlLib
-    install(library)
+    with standing_in(library):
+        library.on_symbols_changed = _forget_pointers
+        try:
+            yield library
+        finally:
+            library.on_symbols_changed = lambda: None
+
+
+@contextmanager
+def standing_in(library: L) -> Iterator[L]:
+    """Put anything that has NVML's functions in the place of the driver library for a while."""
+    before = loaded()
+    _put(library)
     try:
         yield library
     finally:
-        library.on_symbols_changed = lambda: None
         _put(before)
+
+
+def loaded() -> Any:  # noqa: ANN401 - a library of ctypes, or what stands in for one
+    """Return the library that pynvml has loaded; None before its first call."""
+    return pynvml.nvmlLib
 
 
 def _put(library: object) -> None:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -15,18 +11,28 @@ from prometheus_client.parser import text_string_to_metric_families
 from exporter.metrics.encoding import Format, encode
 from exporter.metrics.family import Family, Metric
 from exporter.metrics.gpu import METRICS, families
-from exporter.simulation import H100, RTX_4080, SimulatedGpus, SimulatedLibrary, installed
-from exporter.snapshot import Gpu, Gpus
+from exporter.simulation import (
+    PROFILES,
+    SimulatedGpus,
+    SimulatedLibrary,
+    installed,
+    simulated_gpus,
+)
+from exporter.simulation.partition import MIXED
+from exporter.snapshot import Gpu, Gpus, Unanswered
 from exporter.sources.nvml import NvmlSource
+from tests.support.golden import assert_golden
+from tests.support.gpus import EVERYTHING
+from tests.support.promtool import check_metrics
 
-GOLDEN = Path(__file__).with_name("golden") / "two_simulated_gpus.prom"
-STANDSTILL = 1_760_000_000.0
-FULL_CARD = replace(RTX_4080, ecc_counters=H100.ecc_counters, has_serial=True)
+GOLDEN = Path(__file__).with_name("golden")
+START = 1_760_000_000.0
 USERS_NAMES = (
     "nvidia_gpu_memory_used_bytes",
     "nvidia_gpu_utilization_pct",
     "nvidia_gpu_temperature_celsius",
 )
+SHOWN_ELSEWHERE = {"index", "uuid", "processes"}
 
 
 def page(gpus: Gpus) -> bytes:
@@ -34,33 +40,48 @@ def page(gpus: Gpus) -> bytes:
 
 
 def by_name(gpus: Gpus) -> dict[str, Family]:
-    return {family.metric.name: family for family in families(gpus)}
+    return {family.metric.name: family for family in families(gpus) if tuple(family.samples)}
 
 
-@pytest.fixture
-def reading() -> Gpus:
-    """Read two cards that support everything, a minute after the driver's start."""
-    clock = iter([STANDSTILL])
-    gpus = SimulatedGpus(2, FULL_CARD, clock=lambda: next(clock, STANDSTILL + 60))
+def read(gpus: SimulatedGpus, now: list[float]) -> Gpus:
+    """Read GPUs a minute after the driver's start and again ten seconds later."""
     with installed(SimulatedLibrary(gpus)):
-        return NvmlSource(simulated=True).collect(0.0)
+        source = NvmlSource(simulated=True)
+        for now[0] in (START + 60, START + 70):
+            reading = source.collect(now[0])
+    timed = (replace(gpu, collection_seconds=0.003) for gpu in reading.gpus)
+    return replace(reading, gpus=tuple(timed))
 
 
-def test_the_page_of_two_simulated_gpus_is_the_recorded_one(reading: Gpus) -> None:
-    if os.environ.get("UPDATE_GOLDEN"):
-        GOLDEN.write_bytes(page(reading))
-    assert page(reading) == GOLDEN.read_bytes()
-
-
-def test_promtool_finds_nothing_to_say(reading: Gpus) -> None:
-    promtool = shutil.which("promtool")
-    if promtool is None:
-        pytest.skip("no promtool: Debian's package prometheus brings it")
-    lost = replace(reading, lost=("GPU-1",))
-    done = subprocess.run(
-        [promtool, "check", "metrics"], input=page(lost), capture_output=True, check=False
+@pytest.fixture(scope="module")
+def reading() -> Gpus:
+    """Return two cards that give everything; the second is divided, and one more is lost."""
+    now = [START]
+    gpus = SimulatedGpus(2, EVERYTHING, clock=lambda: now[0])
+    gpus.divided[1] = MIXED
+    found = read(gpus, now)
+    damaged = replace(found.gpus[0], xids={63: 0, 79: 1}, xid_at={79: START + 65})
+    lost = Unanswered(2, "GPU-2", "GPU_IS_LOST", START + 30, {79: 2}, {79: START + 31})
+    return replace(
+        found,
+        gpus=(damaged, found.gpus[1]),
+        seen=3,
+        lost=("GPU-2",),
+        unanswered=(lost,),
+        expected=4,
     )
-    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_the_page_of_each_profile_is_the_recorded_one(profile: str) -> None:
+    now = [START]
+    shown = page(read(simulated_gpus(1, profile, clock=lambda: now[0]), now))
+    assert_golden(GOLDEN / f"gpu-{profile}.prom", shown.decode())
+    check_metrics(shown)
+
+
+def test_promtool_finds_nothing_to_say_of_all_metrics(reading: Gpus) -> None:
+    check_metrics(page(reading))
 
 
 def test_the_names_that_users_gave_are_kept(reading: Gpus) -> None:
@@ -73,9 +94,9 @@ def test_the_names_that_users_gave_are_kept(reading: Gpus) -> None:
     ]
 
 
-def test_every_metric_of_the_catalog_can_be_shown(reading: Gpus) -> None:
-    shown = [family.metric for family in families(replace(reading, lost=("GPU-1",)))]
-    assert shown == list(METRICS)
+def test_every_metric_of_the_catalog_is_shown_in_its_order(reading: Gpus) -> None:
+    assert [family.metric for family in families(reading)] == list(METRICS)
+    assert list(by_name(reading)) == [metric.name for metric in METRICS]
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
@@ -89,21 +110,77 @@ def test_names_kinds_and_labels_follow_the_conventions(metric: Metric) -> None:
 
 def test_unknown_readings_are_absent_and_not_zero() -> None:
     shown = by_name(Gpus((Gpu(3, "GPU-3"),), 1, "580", "13.0", "13.580"))
-    assert list(shown) == ["nvidia_gpu_info", "nvidia_driver_info", "nvidia_gpu_devices"]
+    assert list(shown) == [
+        "nvidia_gpu_info",
+        "nvidia_driver_info",
+        "nvidia_gpu_devices",
+        "nvidia_gpu_devices_missing",
+        "nvidia_gpu_up",
+    ]
 
 
-@pytest.mark.parametrize("name", [f.name for f in fields(Gpu) if f.name not in ("index", "uuid")])
+@pytest.mark.parametrize("name", [f.name for f in fields(Gpu) if f.name not in SHOWN_ELSEWHERE])
 def test_each_reading_is_shown(reading: Gpus, name: str) -> None:
-    unknown: Any = {} if name in ("throttle", "ecc_errors") else None
-    partial = replace(reading.gpus[0], **{name: unknown})
-    assert page(replace(reading, gpus=(partial, reading.gpus[1]))) != page(reading)
+    nothing = getattr(Gpu(0, ""), name)
+    partial = tuple(
+        replace(gpu, ecc_locations={}) if name == "ecc_errors" else gpu for gpu in reading.gpus
+    )
+    whole = replace(reading, gpus=partial)
+    without = tuple(replace(gpu, **{name: nothing}) for gpu in partial)
+    assert page(replace(reading, gpus=without)) != page(whole)
 
 
-def test_a_lost_gpu_is_named_and_still_counted(reading: Gpus) -> None:
-    shown = by_name(replace(reading, gpus=reading.gpus[:1], lost=(reading.gpus[1].uuid,)))
-    assert list(shown["nvidia_gpu_devices"].samples) == [((), 2)]
-    assert list(shown["nvidia_gpu_lost"].samples) == [((reading.gpus[1].uuid,), 1.0)]
-    assert "nvidia_gpu_lost" not in by_name(reading)
+def test_a_silent_gpu_is_told_as_far_as_it_is_known(reading: Gpus) -> None:
+    shown = {name: list(family.samples) for name, family in by_name(reading).items()}
+    first, second = (gpu.uuid for gpu in reading.gpus)
+    assert shown["nvidia_gpu_devices"] == [((), 3)]
+    assert shown["nvidia_gpu_devices_expected"] == [((), 4)]
+    assert shown["nvidia_gpu_devices_missing"] == [((), 2)]
+    assert shown["nvidia_gpu_lost"] == [(("GPU-2",), 1.0)]
+    assert shown["nvidia_gpu_up"] == [
+        (("0", first), 1.0),
+        (("1", second), 1.0),
+        (("2", "GPU-2"), 0.0),
+    ]
+    assert shown["nvidia_gpu_last_success_timestamp_seconds"] == [
+        (("0", first), START + 70),
+        (("1", second), START + 70),
+        (("2", "GPU-2"), START + 30),
+    ]
+    xid = ("2", "GPU-2", "79")
+    assert shown["nvidia_gpu_xid_errors_total"][-1:] == [(xid, 2)]
+    assert shown["nvidia_gpu_last_xid_timestamp_seconds"][-1:] == [(xid, START + 31)]
+
+
+def test_mig_devices_are_told_apart_from_their_gpu(reading: Gpus) -> None:
+    shown = by_name(reading)
+    gpu = reading.gpus[1]
+    memory = list(shown["nvidia_mig_memory_used_bytes"].samples)
+    assert [labels for labels, _ in memory] == [
+        ("1", gpu.instances[which].uuid) for which in (0, 1, 3)
+    ]
+    uuids = {sample.labels[1] for sample in shown["nvidia_gpu_memory_used_bytes"].samples}
+    assert not uuids & {instance.uuid for instance in gpu.instances}
+    facts = [sample.labels for sample in shown["nvidia_mig_info"].samples]
+    assert facts[2] == ("1", gpu.instances[2].uuid, gpu.uuid, "5", "1", "1c.2g.20gb")
+
+
+def test_the_present_state_is_the_only_one_that_holds(reading: Gpus) -> None:
+    asked = replace(reading.gpus[0], recovery_action="drain_p2p", compute_mode="prohibited")
+    shown = by_name(replace(reading, gpus=(asked,)))
+    for name, state in (
+        ("nvidia_gpu_recovery_action", "drain_p2p"),
+        ("nvidia_gpu_compute_mode", "prohibited"),
+    ):
+        samples = tuple(shown[name].samples)
+        assert len(samples) >= 3
+        assert [labels[2] for labels, value in samples if value] == [state]
+
+
+def test_a_state_that_is_newer_than_we_is_shown_too(reading: Gpus) -> None:
+    newer = replace(reading.gpus[0], recovery_action="unknown")
+    samples = by_name(replace(reading, gpus=(newer,)))["nvidia_gpu_recovery_action"].samples
+    assert [labels[2] for labels, value in samples if value] == ["unknown"]
 
 
 @pytest.mark.parametrize("simulated", [True, False])
@@ -113,9 +190,20 @@ def test_simulated_gpus_are_marked(reading: Gpus, *, simulated: bool) -> None:
     assert {sample.labels["simulated"] for sample in info.samples} == {str(simulated).lower()}
 
 
-def test_the_sum_over_all_label_values_of_a_counter_makes_sense(reading: Gpus) -> None:
-    shown = by_name(reading)
-    labels = [sample.labels[2:] for sample in shown["nvidia_gpu_ecc_errors_total"].samples]
-    assert labels == [("corrected",), ("uncorrected",)] * 2
-    lifetime = shown["nvidia_gpu_ecc_lifetime_errors_total"].samples
-    assert [sample.value for sample in lifetime] == [0, 0, 1, 0]
+def test_ecc_errors_add_up_over_all_locations(reading: Gpus) -> None:
+    gpu = reading.gpus[0]
+    located = replace(
+        gpu,
+        ecc_errors={("corrected", "volatile"): 7, ("uncorrected", "volatile"): 1},
+        ecc_locations={
+            ("corrected", "volatile", "dram"): 5,
+            ("corrected", "volatile", "sram"): 2,
+            ("uncorrected", "volatile", "dram"): 1,
+        },
+    )
+    shown = by_name(replace(reading, gpus=(located,)))["nvidia_gpu_ecc_errors_total"]
+    assert [(sample.labels[2:], sample.value) for sample in shown.samples] == [
+        (("corrected", "dram"), 5),
+        (("corrected", "sram"), 2),
+        (("uncorrected", "all"), 1),
+    ]

@@ -9,6 +9,7 @@ from typing import Any
 
 from exporter.sources import SourceDown
 from exporter.sources.nvml import NvmlSource
+from tests.support.gpus import timeless
 
 
 def collection(source: NvmlSource, now: float) -> dict[str, Any]:
@@ -17,7 +18,8 @@ def collection(source: NvmlSource, now: float) -> dict[str, Any]:
         reading = source.collect(now)
     except SourceDown as down:
         return {"problem": down.problem, "remedy": down.remedy}
-    gpus = [{k: v for k, v in asdict(gpu).items() if v not in (None, "")} for gpu in reading.gpus]
+    found = (asdict(timeless(gpu)) for gpu in reading.gpus)
+    gpus = [{k: v for k, v in gpu.items() if v or v == 0} for gpu in found]
     return {"seen": reading.seen, "simulated": reading.simulated, "gpus": gpus}
 
 

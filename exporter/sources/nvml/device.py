@@ -1,90 +1,109 @@
-"""One GPU: its handle, its facts, and which of the fields it does not give."""
+"""One GPU: its handle, and everything that is read of it."""
 
 from __future__ import annotations
 
-import math
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
 
 import pynvml
 
 from exporter.snapshot import Gpu
-from exporter.sources.nvml.codes import DEVICE_GONE, LIBRARY_GONE, UNSUPPORTED
-from exporter.sources.nvml.fields import FACTS, FIELDS, Field, assemble
+from exporter.sources.nvml import gpm
+from exporter.sources.nvml.asking import Asker, gone
+from exporter.sources.nvml.assembly import assemble
+from exporter.sources.nvml.facts import FACTS
+from exporter.sources.nvml.fields import Field
+from exporter.sources.nvml.health import DAMAGE, LIMITS, SETTINGS
+from exporter.sources.nvml.mig import Instances
 from exporter.sources.nvml.notices import Notices
-from exporter.sources.nvml.problems import source_down
+from exporter.sources.nvml.nvlink import link_fields, link_values
+from exporter.sources.nvml.values import LINK_COUNT, Value, device_values
+from exporter.sources.nvml.vitals import VITALS
 
-PERMISSION_RETRY_SECONDS = 600.0
+
+class Further(NamedTuple):
+    """What is read of a GPU besides the tables, and outlives the library's sessions.
+
+    `fields` returns the rows of the GPU with a uuid; `readings` turns all parts of one collection
+    (by uuid, parts and Unix seconds) into those that the GPU is assembled of.
+    """
+
+    fields: Callable[[str], tuple[Field, ...]] = lambda _uuid: ()
+    readings: Callable[[str, dict[str, Any], float], dict[str, Any]] = lambda _uuid, parts, _now: (
+        parts
+    )
 
 
-class DeviceGone(Exception):  # noqa: N818 - a state of the world, not a mistake
-    """One device cannot be read now, for the reason that the return code `code` gives."""
+class Surroundings(NamedTuple):
+    """What the devices of a session share."""
 
-    def __init__(self, code: int) -> None:
-        super().__init__(code)
-        self.code = code
+    notices: Notices
+    driver_version: str
+    further: Further
 
 
 class Device:
-    """A GPU that answered once in this session of the library; keeps its handle and facts.
+    """A GPU that answered once in this session of the library.
 
     Raises DeviceGone when the device cannot be opened, SourceDown when the whole library is gone.
     """
 
-    def __init__(self, index: int, notices: Notices, now: float) -> None:
+    def __init__(self, index: int, session: Surroundings) -> None:
         self.index = index
-        self._notices = notices
-        self._ask_again_at: dict[str, float] = {}
-        self._refusal = 0
         try:
-            self._handle = pynvml.nvmlDeviceGetHandleByIndex(index)
-            self.uuid: str = pynvml.nvmlDeviceGetUUID(self._handle)
+            self.handle = pynvml.nvmlDeviceGetHandleByIndex(index)
+            self.uuid: str = pynvml.nvmlDeviceGetUUID(self.handle)
         except pynvml.NVMLError as error:
-            raise _gone(error.value) from error
-        self._facts = self._ask_all(FACTS, now)
+            raise gone(error.value) from error
+        self._asker = Asker(index, self.uuid, session.notices)
+        query = gpm.Query()
+        take = partial(pynvml.nvmlGpmSampleGet, self.handle)
+        self._meter = gpm.Meter(query, self.handle, take)
+        self._values = device_values(session.driver_version)
+        self._fields = (
+            *(*FACTS, *VITALS, *LIMITS, *SETTINGS, *DAMAGE),
+            *(gpm.measuring(self._meter), *session.further.fields(self.uuid)),
+        )
+        self._readings = session.further.readings
+        self._instances = Instances(index, session.notices, query)
+        self._mig_mode: bool | None = None
 
     def read(self, now: float) -> Gpu:
-        """Ask for every field that may be answered.
+        """Ask for everything that is due and may be answered.
 
         Raises DeviceGone when the device is lost or answers nothing, SourceDown when the whole
         library is gone.
         """
-        self._refusal = 0
-        parts = self._ask_all(FIELDS, now)
-        if not parts and self._refusal:
-            raise DeviceGone(self._refusal)
-        return assemble(self.index, self.uuid, {**self._facts, **parts})
+        self._asker.begin()
+        links = self._asker.values(self.handle, (LINK_COUNT,), now).get(LINK_COUNT.part, 0)
+        parts = self._asker.fields(self.handle, (*self._fields, *link_fields(links)), now)
+        parts |= self._asker.values(self.handle, self._wanted_values(links, parts), now)
+        if parts.get("mig_mode"):
+            parts["instances"] = self._instances.read(self.handle, self.uuid, now)
+        else:
+            self._instances.close()
+        self._asker.end()
+        self._note_mode(parts.get("mig_mode"))
+        return assemble(self.index, self.uuid, self._readings(self.uuid, parts, now))
 
-    def _ask_all(self, fields: tuple[Field, ...], now: float) -> dict[str, Any]:
-        parts: dict[str, Any] = {}
-        for field in fields:
-            if now >= self._ask_again_at.get(field.name, -math.inf):
-                parts.update(self._ask(field, now))
-        return parts
+    def close(self) -> None:
+        """Give everything back that the library holds for this device."""
+        self._instances.close()
+        self._meter.close()
 
-    def _ask(self, field: Field, now: float) -> dict[str, Any]:
-        try:
-            answer = field.read(self._handle)
-        except pynvml.NVMLError as error:
-            self._note_refusal(field, error.value, now)
-            return {}
-        except UnicodeDecodeError:
-            # A damaged infoROM: pynvml decodes strings, and gives no code for those it cannot.
-            self._note_refusal(field, pynvml.NVML_ERROR_CORRUPTED_INFOROM, now)
-            return {}
-        parts = {name: convert(answer) for name, convert in field.parts.items()}
-        return {name: part for name, part in parts.items() if part is not None}
+    def _wanted_values(self, links: int, parts: dict[str, Any]) -> list[Value]:
+        """A link that is down refuses what it will give once it is up: it is not asked."""
+        wanted = list(self._values)
+        for link in range(links):
+            if parts.get(f"nvlinks.{link}.active") is not False:
+                wanted += link_values(link)
+        return wanted
 
-    def _note_refusal(self, field: Field, code: int, now: float) -> None:
-        if code in DEVICE_GONE or code in LIBRARY_GONE:
-            raise _gone(code)
-        self._notices.refused(self.index, self.uuid, field.name, code)
-        if code in UNSUPPORTED:
-            self._ask_again_at[field.name] = math.inf
+    def _note_mode(self, mig_mode: bool | None) -> None:  # noqa: FBT001 - a reading, not a switch
+        """A GPU that is divided, or whole again, gives other things than before."""
+        if mig_mode is None:
             return
-        self._refusal = code
-        if code == pynvml.NVML_ERROR_NO_PERMISSION:
-            self._ask_again_at[field.name] = now + PERMISSION_RETRY_SECONDS
-
-
-def _gone(code: int) -> Exception:
-    return source_down(code) if code in LIBRARY_GONE else DeviceGone(code)
+        if self._mig_mode is not None and mig_mode != self._mig_mode:
+            self._asker.forget()
+        self._mig_mode = mig_mode

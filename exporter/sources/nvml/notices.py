@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import logging
+import re
 
 from exporter.sources.nvml.codes import UNSUPPORTED, code_name
+from exporter.sources.nvml.problems import device_remedy, field_remedy
 
 log = logging.getLogger("tunewatch.nvml")
+
+_NUMBER = re.compile(r"\.\d+\b")
 
 
 class Notices:
@@ -14,32 +18,74 @@ class Notices:
 
     def __init__(self) -> None:
         self._refusals: set[tuple[str, str, int]] = set()
+        self._untold: dict[tuple[str, int], list[str]] = {}
         self._lost: set[int] = set()
         self._uuids: dict[int, str] = {}
+        self._answered_at: dict[int, float] = {}
+        self._deaf = False
 
-    def refused(self, index: int, uuid: str, field: str, code: int) -> None:
-        """Tell once per device and field why the field's series are absent."""
-        if (uuid, field, code) in self._refusals:
+    def refused(self, uuid: str, field: str, code: int) -> None:
+        """Note that a field's series are absent; all links of a GPU are one field."""
+        refusal = uuid, _NUMBER.sub("", field), code
+        if refusal not in self._refusals:
+            self._refusals.add(refusal)
+            self._untold.setdefault((uuid, code), []).append(refusal[1])
+
+    def tell_refusals(self, index: int, uuid: str) -> None:
+        """Tell once per device and field, in one line for each reason."""
+        for of, code in [key for key in self._untold if key[0] == uuid]:
+            fields = ", ".join(self._untold.pop((of, code)))
+            told = index, uuid, fields, code_name(code)
+            if code in UNSUPPORTED:
+                log.info("GPU %d (%s) does not give %s: %s", *told)
+            else:
+                line = "GPU %d (%s) does not give %s: %s; %s"
+                log.warning(line, *told, field_remedy(code))
+
+    def forget_refusals(self, uuid: str) -> None:
+        """Drop what is not yet told of a device that answers nothing at all."""
+        for of, code in [key for key in self._untold if key[0] == uuid]:
+            for field in self._untold.pop((of, code)):
+                self._refusals.discard((of, field, code))
+
+    def counted(self, before: int, now: int) -> None:
+        """Tell that the driver shows more or fewer GPUs than before."""
+        gpus = f"{now} GPU{'' if now == 1 else 's'}"
+        if now > before:
+            log.info("the driver shows %s, it showed %d", gpus, before)
             return
-        self._refusals.add((uuid, field, code))
-        level = logging.INFO if code in UNSUPPORTED else logging.WARNING
-        reason = code_name(code)
-        log.log(level, "GPU %d (%s) does not give %s: %s", index, uuid, field, reason)
+        log.warning(
+            "the driver shows %s, it showed %d: if nobody took one out, see the Xid lines of the"
+            " kernel log, and reboot the host",
+            gpus,
+            before,
+        )
+
+    def deaf(self, *, now: bool) -> None:
+        """Tell that Xid errors may go unseen, once until they do no longer."""
+        if now and not self._deaf:
+            log.warning(
+                "a wait for Xid errors does not return; their counts are absent until it does; the"
+                " kernel log of the host has them"
+            )
+        self._deaf = now
 
     def gone(self, index: int, code: int) -> None:
         """Tell that a device stopped answering, once until it answers again."""
         if index not in self._lost:
             self._lost.add(index)
             log.warning(
-                "GPU %d (%s) does not answer: %s; its series end until it does",
+                "GPU %d (%s) does not answer: %s; its series end until it does; %s",
                 index,
                 self.uuid_of(index),
                 code_name(code),
+                device_remedy(index, code),
             )
 
-    def answering(self, index: int, uuid: str) -> None:
-        """Remember who answered, and tell where it had stopped doing so."""
+    def answering(self, index: int, uuid: str, now: float) -> None:
+        """Remember who answered and when, and tell where it had stopped doing so."""
         self._uuids[index] = uuid
+        self._answered_at[index] = now
         if index in self._lost:
             self._lost.discard(index)
             log.info("GPU %d (%s) answers again", index, uuid)
@@ -47,3 +93,7 @@ class Notices:
     def uuid_of(self, index: int) -> str:
         """Return the uuid last seen at `index`, or words for a GPU that never answered."""
         return self._uuids.get(index, f"unknown, index {index}")
+
+    def answered_at(self, index: int) -> float | None:
+        """Return when (Unix seconds) the GPU at `index` answered last; None is never."""
+        return self._answered_at.get(index)

@@ -28,7 +28,14 @@ NO_GPU = Problem(
     f"check `nvidia-smi -L` on the host; {IN_A_CONTAINER}; {WITHOUT_A_GPU}",
 )
 
-_LOST = "`nvidia-smi` and the kernel log (Xid lines) say why; reset the GPUs or reboot the host"
+RELEASED = Problem(
+    "NVML was given back on purpose, so that the driver can be unloaded",
+    "send this process SIGUSR2 to take it back",
+)
+STUCK = Problem(
+    "NVML cannot be given back: a call into the driver does not return",
+    "end this process, or see the kernel log of the host for what the driver waits for",
+)
 
 PROBLEMS = {
     pynvml.NVML_ERROR_LIBRARY_NOT_FOUND: Problem(
@@ -48,8 +55,8 @@ PROBLEMS = {
     ),
     pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH: Problem(
         "driver library and kernel driver are of different versions, as after a driver upgrade",
-        "reboot the host or reload the driver, and then restart this process (in Kubernetes delete"
-        " the pod): the old library stays loaded in it",
+        "reboot the host or reload the driver; then the new library is loaded by itself, except in"
+        " a container, which must be created anew (in Kubernetes: delete the pod)",
     ),
     pynvml.NVML_ERROR_NO_PERMISSION: Problem(
         "the driver refuses us access to the GPUs",
@@ -61,10 +68,35 @@ PROBLEMS = {
         "in a container its GPU devices were taken away (`systemctl daemon-reload` does that):"
         " recreate the container; otherwise see the kernel log of the host",
     ),
-    pynvml.NVML_ERROR_GPU_IS_LOST: Problem("every GPU is lost", _LOST),
-    pynvml.NVML_ERROR_RESET_REQUIRED: Problem("every GPU waits for a reset", _LOST),
+    pynvml.NVML_ERROR_TIMEOUT: Problem(
+        "no GPU returns from a call",
+        "the driver hangs: see the kernel log of the host (Xid lines, blocked tasks) and reboot it",
+    ),
     pynvml.NVML_ERROR_GPU_NOT_FOUND: NO_GPU,
 }
+
+
+_REMEDIES = {
+    pynvml.NVML_ERROR_GPU_IS_LOST: "see the Xid lines of the kernel log, and reboot the host",
+    pynvml.NVML_ERROR_RESET_REQUIRED: "stop what runs on it and reset it (`nvidia-smi -r -i {}`)",
+    pynvml.NVML_ERROR_TIMEOUT: "a call does not return; see the host's kernel log and reboot it",
+}
+"""What to do for one GPU where that is not what is to be done for all."""
+
+
+def device_remedy(index: int, code: int) -> str:
+    """Say what a person can do about one GPU that answers nothing but `code`."""
+    return _REMEDIES.get(code, "").format(index) or source_down(code).remedy
+
+
+def field_remedy(code: int) -> str:
+    """Say what a person can do about single readings that are refused."""
+    if code == pynvml.NVML_ERROR_NO_PERMISSION:
+        return (
+            "it is asked again every ten minutes; run this as root, or its container with the"
+            " capability SYS_ADMIN (for MIG: with NVIDIA_MIG_MONITOR_DEVICES=all)"
+        )
+    return "it is asked again each time; see the kernel log of the host"
 
 
 def source_down(code: int) -> SourceDown:

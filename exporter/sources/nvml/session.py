@@ -2,63 +2,86 @@
 
 from __future__ import annotations
 
-import contextlib
+import time
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
 import pynvml
 
 from exporter.snapshot import Gpu, Gpus
 from exporter.sources import SourceDown
-from exporter.sources.nvml.device import Device, DeviceGone
-from exporter.sources.nvml.notices import Notices
+from exporter.sources.nvml.asking import DeviceGone
+from exporter.sources.nvml.codes import DEVICE_GONE
+from exporter.sources.nvml.device import Device, Surroundings
+from exporter.sources.nvml.hands import Hung
+from exporter.sources.nvml.lasting import Lasting
 from exporter.sources.nvml.problems import NO_GPU, source_down
 
 LOST_RETRY_SECONDS = 300.0
 
 
 class Session:
-    """An initialised library; raises SourceDown when it cannot be initialised."""
+    """An initialised library; raises SourceDown when it cannot be initialised.
 
-    def __init__(self, notices: Notices, now: float, *, simulated: bool) -> None:
-        try:
-            pynvml.nvmlInit()
-        except pynvml.NVMLError as error:
-            raise source_down(error.value) from error
-        self._notices = notices
+    `monotonic` (seconds) measures how long a GPU takes.
+    """
+
+    def __init__(
+        self,
+        lasting: Lasting,
+        now: float,
+        *,
+        simulated: bool,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        lasting.opening.open()
+        self._lasting = lasting
+        self._notices = lasting.notices
         self._opened_at = now
         self._simulated = simulated
+        self._monotonic = monotonic
         self._devices: dict[int, Device] = {}
         self._seen: int | None = None
         self._lost: tuple[str, ...] = ()
         self._driver_version = _version(pynvml.nvmlSystemGetDriverVersion)
         self._nvml_version = _version(pynvml.nvmlSystemGetNVMLVersion)
         self._cuda_version = _version(_cuda_version)
+        self._surroundings = Surroundings(lasting.notices, self._driver_version, lasting.further)
 
     def outdated(self, now: float) -> bool:
         """Whether a new session would see more: GPUs came or went, or one has long been lost.
 
         A device that was reset may answer only after a new init. Raises SourceDown.
         """
-        if self._lost and now - self._opened_at >= LOST_RETRY_SECONDS:
+        long_lost = self._lost and now - self._opened_at >= LOST_RETRY_SECONDS
+        if long_lost and not self._lasting.hands.inside():
             return True
-        return self._seen is not None and _device_count() != self._seen
+        if self._seen is None or (count := _device_count()) == self._seen:
+            return False
+        self._notices.counted(self._seen, count)
+        return True
 
     def read(self, now: float) -> Gpus:
         """Read every device; those that are gone are left out and named.
 
-        Raises SourceDown when there is no device or none of them can be read.
+        Raises SourceDown when there is no device, or none can be read for a reason that is not its
+        own: that all are lost is a reading too, or nobody would be told of the last GPU's end.
         """
         self._seen = _device_count()
         gone: dict[int, int] = {}
         gpus: list[Gpu] = []
+        self._lasting.hands.begin()
         for index in range(self._seen):
             try:
-                gpus.append(self._read_device(index, now))
+                gpus.append(self._read_apart(index, now))
             except DeviceGone as reason:
                 gone[index] = reason.code
-        if not gpus:
+        if not gpus and DEVICE_GONE.isdisjoint(gone.values()):
             raise source_down(next(iter(gone.values()))) if gone else SourceDown(*NO_GPU)
         self._lost = self._tell_gone(gone)
+        self._lasting.follow(tuple(self._devices.items()))
+        bus = self._lasting.bus
         return Gpus(
             gpus=tuple(gpus),
             seen=self._seen,
@@ -67,20 +90,42 @@ class Session:
             nvml_version=self._nvml_version,
             simulated=self._simulated,
             lost=self._lost,
+            unanswered=tuple(
+                self._lasting.unanswered(index, code, now) for index, code in gone.items()
+            ),
+            expected=bus.count(now) if bus else None,
         )
 
-    def close(self) -> None:
-        """Shut the library down, so that a later session finds it as it is then."""
-        with contextlib.suppress(pynvml.NVMLError):
-            pynvml.nvmlShutdown()
+    def close(self) -> bool:
+        """Shut the library down, so that a later session finds it as it is then.
+
+        False while a call into it does not return: then it stays open.
+        """
+        if self._lasting.hands.inside():
+            return False
+        for device in self._devices.values():
+            device.close()
+        return self._lasting.close()
+
+    def _read_apart(self, index: int, now: float) -> Gpu:
+        """Read a device on a thread that can be left behind, should the driver hang."""
+        try:
+            return self._lasting.hands.call(index, partial(self._read_device, index, now))
+        except Hung:
+            raise DeviceGone(pynvml.NVML_ERROR_TIMEOUT) from None
 
     def _read_device(self, index: int, now: float) -> Gpu:
+        started = self._monotonic()
         # A device that raises is forgotten: its handle, and what it refused, may have changed.
-        device = self._devices.pop(index, None) or Device(index, self._notices, now)
-        gpu = device.read(now)
+        device = self._devices.pop(index, None) or Device(index, self._surroundings)
+        try:
+            gpu = device.read(now)
+        except DeviceGone:
+            device.close()
+            raise
         self._devices[index] = device
-        self._notices.answering(index, device.uuid)
-        return gpu
+        self._notices.answering(index, device.uuid, now)
+        return replace(gpu, collected_at=now, collection_seconds=self._monotonic() - started)
 
     def _tell_gone(self, gone: dict[int, int]) -> tuple[str, ...]:
         for index, code in gone.items():

@@ -11,7 +11,9 @@ from exporter.simulation.functions import DEVICE_FUNCTIONS
 from exporter.snapshot import Gpu, Gpus
 from exporter.sources import SourceDown
 from exporter.sources.nvml import NvmlSource
+from tests.support.gpus import all_timeless, timeless
 
+REMEDY = "see the Xid lines of the kernel log, and reboot the host"
 BY_INDEX = "nvmlDeviceGetHandleByIndex_v2"
 
 each_way_to_go = pytest.mark.parametrize(
@@ -20,7 +22,7 @@ each_way_to_go = pytest.mark.parametrize(
         ("*", Return.GPU_IS_LOST),
         ("*", Return.RESET_REQUIRED),
         ("*", Return.UNKNOWN),
-        ("nvmlDeviceGetTotalEccErrors", Return.GPU_IS_LOST),
+        ("nvmlDeviceGetPowerUsage", Return.GPU_IS_LOST),
         ("nvmlDeviceGetMemoryInfo_v2", Return.RESET_REQUIRED),
     ],
 )
@@ -35,15 +37,15 @@ def test_a_lost_gpu_drops_only_itself_and_returns(
     library: SimulatedLibrary, source: NvmlSource, symbol: str, code: Return
 ) -> None:
     library.gpus.count = 3
-    healthy = source.collect(0.0)
+    healthy = all_timeless(source.collect(0.0))
     library.faults.fail(code, symbol, device=1)
     for now in (10.0, 20.0):
-        hurt = source.collect(now)
+        hurt = all_timeless(source.collect(now))
         assert hurt.gpus == (healthy.gpus[0], healthy.gpus[2])
         assert hurt.lost == (healthy.gpus[1].uuid,)
         assert hurt.seen == 3
     library.faults.clear(symbol, device=1)
-    assert source.collect(30.0) == healthy
+    assert all_timeless(source.collect(30.0)) == healthy
     assert library.sessions == 1
 
 
@@ -82,7 +84,7 @@ def test_loss_and_return_are_logged_once_each(
             source.collect(now)
     uuid = library.gpus.gpu(1).uuid
     assert [record.message for record in caplog.records] == [
-        f"GPU 1 ({uuid}) does not answer: GPU_IS_LOST; its series end until it does",
+        f"GPU 1 ({uuid}) does not answer: GPU_IS_LOST; its series end until it does; {REMEDY}",
         f"GPU 1 ({uuid}) answers again",
     ] * 2
 
@@ -114,7 +116,7 @@ def test_a_card_that_supports_nothing_is_still_there(
         library.faults.fail(Return.NOT_SUPPORTED, symbol, device=1)
     uuid = library.gpus.gpu(1).uuid
     for now in (0.0, 10.0):
-        assert source.collect(now).gpus[1] == Gpu(1, uuid, name=H100.name)
+        assert timeless(source.collect(now).gpus[1]) == Gpu(1, uuid, name=H100.name)
 
 
 @pytest.mark.parametrize("count", [1, 3, 8])
@@ -145,22 +147,35 @@ def test_the_last_gpu_may_go_and_another_come(
 @pytest.mark.parametrize(
     ("code", "problem"),
     [
-        (Return.GPU_IS_LOST, "every GPU is lost"),
-        (Return.RESET_REQUIRED, "every GPU waits for a reset"),
         (Return.UNKNOWN, "nothing but 'unknown error'"),
         (Return.NO_PERMISSION, "refuses us access"),
     ],
     ids=str,
 )
-def test_when_no_gpu_answers_the_library_is_initialised_anew(
+def test_when_no_gpu_may_be_read_the_library_is_initialised_anew(
     library: SimulatedLibrary, source: NvmlSource, code: Return, problem: str
 ) -> None:
-    healthy = source.collect(0.0)
+    healthy = all_timeless(source.collect(0.0))
     for device in (0, 1):
         library.faults.fail(code, device=device)
     with pytest.raises(SourceDown, match=problem):
         source.collect(10.0)
     for device in (0, 1):
         library.faults.clear(device=device)
-    assert source.collect(20.0) == healthy
+    assert all_timeless(source.collect(20.0)) == healthy
     assert (library.sessions, library.users) == (2, 1)
+
+
+@pytest.mark.parametrize("code", [Return.GPU_IS_LOST, Return.RESET_REQUIRED], ids=str)
+def test_that_every_gpu_is_lost_is_a_reading(
+    library: SimulatedLibrary, source: NvmlSource, code: Return
+) -> None:
+    uuids = tuple(gpu.uuid for gpu in source.collect(0.0).gpus)
+    for device in (0, 1):
+        library.faults.fail(code, device=device)
+    nothing = source.collect(10.0)
+    assert (nothing.gpus, nothing.seen, nothing.lost) == ((), 2, uuids)
+    assert [silent.uuid for silent in nothing.unanswered] == list(uuids)
+    for device in (0, 1):
+        library.faults.clear(device=device)
+    assert indices(source.collect(20.0)) == [0, 1]

@@ -11,6 +11,7 @@ from exporter.snapshot import Gpus
 from exporter.sources import SourceDown
 from exporter.sources.nvml import NvmlSource
 from exporter.sources.nvml.problems import PROBLEMS
+from tests.support.gpus import all_timeless
 
 INIT = "nvmlInitWithFlags"
 PATIENCE = 30.0
@@ -19,7 +20,7 @@ at_init = pytest.mark.parametrize(
     ("code", "problem", "remedy"),
     [
         (Return.DRIVER_NOT_LOADED, "kernel driver is not loaded", "modprobe nvidia"),
-        (Return.LIB_RM_VERSION_MISMATCH, "of different versions", "restart this process"),
+        (Return.LIB_RM_VERSION_MISMATCH, "of different versions", "delete the pod"),
         (Return.UNKNOWN, "unknown error", "recreate the container"),
         (Return.NO_PERMISSION, "refuses us access", "/dev/nvidiactl"),
         (Return.GPU_NOT_FOUND, "shows no GPU", "nvidia-smi -L"),
@@ -59,14 +60,14 @@ def test_a_library_that_cannot_be_initialised_is_explained_and_tried_again(
 def test_a_library_that_fails_midway_is_initialised_anew(
     library: SimulatedLibrary, source: NvmlSource, code: Return, symbol: str
 ) -> None:
-    healthy = NvmlSource(simulated=True).collect(0.0)
+    healthy = all_timeless(NvmlSource(simulated=True).collect(0.0))
     if symbol != "nvmlDeviceGetUUID":  # asked once in a session
         source.collect(0.0)
     library.faults.fail(code, symbol)
     with pytest.raises(SourceDown, match=PROBLEMS[code].problem):
         source.collect(10.0)
     library.faults.clear(symbol)
-    assert source.collect(20.0) == healthy
+    assert all_timeless(source.collect(20.0)) == healthy
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from tests.support.project import ROOT
 DRIVER = Path(__file__).with_name("driver.c")
 LIBRARY = "libnvidia-ml.so.1"
 GIB = 2**30
+LIB_RM_VERSION_MISMATCH = 18
 
 Collect = Callable[[], dict[str, Any]]
 
@@ -60,11 +61,15 @@ def compiler() -> str:
     return found
 
 
-def install(compiler: str, folder: Path) -> None:
-    """Build the driver library and put it in place in one step, as a package manager does."""
+def install(compiler: str, folder: Path, init: int = 0) -> None:
+    """Build the driver library and put it in place in one step, as a package manager does.
+
+    `init` is the code that its init returns.
+    """
     built = folder / "driver.so"
     subprocess.run(
-        [compiler, "-shared", "-fPIC", "-Wall", "-Werror", "-o", built, DRIVER], check=True
+        [compiler, "-shared", "-fPIC", "-Wall", "-Werror", f"-DINIT={init}", "-o", built, DRIVER],
+        check=True,
     )
     built.replace(folder / LIBRARY)
 
@@ -92,9 +97,19 @@ def test_a_driver_that_appears_is_picked_up_without_a_restart(
             "memory_used": (10 + index) * GIB,
             "memory_free": (69 - index) * GIB,
             "memory_reserved": 1 * GIB,
-            "throttle": {},
-            "ecc_errors": {},
         }
         for index in (0, 1)
     ]
     assert collect() == answer
+
+
+def test_an_upgraded_driver_is_picked_up_without_a_restart(
+    collect: Collect, compiler: str, tmp_path: Path
+) -> None:
+    """The library that is loaded is the old one; the new one lies under the same name."""
+    install(compiler, tmp_path, LIB_RM_VERSION_MISMATCH)
+    for _ in range(2):
+        assert "of different versions" in collect()["problem"]
+    install(compiler, tmp_path)
+    assert collect()["seen"] == 2
+    assert collect()["seen"] == 2

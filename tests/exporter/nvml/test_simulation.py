@@ -9,14 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.options import SIMULATED_PROFILES
 from exporter.simulation import (
     H100,
+    PROFILES,
     Return,
     SimulatedGpu,
     SimulatedGpus,
     SimulatedLibrary,
     install,
     installed,
+    simulated_gpus,
 )
 
 moments = st.floats(min_value=0.0, max_value=4e9)
@@ -134,3 +137,69 @@ def test_an_unknown_symbol_is_function_not_found(library: SimulatedLibrary) -> N
         pynvml.nvmlDeviceGetCount()
     library.show("nvmlDeviceGetCount_v2")
     assert pynvml.nvmlDeviceGetCount() == 2
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_profile_says_that_it_is_simulated(profile: str) -> None:
+    gpus = simulated_gpus(2, profile)
+    with installed(SimulatedLibrary(gpus)):
+        pynvml.nvmlInit()
+        handle = pynvml.nvmlDeviceGetHandleByIndex(1)
+        assert pynvml.nvmlDeviceGetUUID(handle).startswith("GPU-SIM-")
+        assert pynvml.nvmlDeviceGetName(handle) == gpus.board.name
+        assert pynvml.nvmlSystemGetDriverVersion() == gpus.driver.version
+        assert pynvml.nvmlSystemGetNVMLVersion() == gpus.driver.nvml_version
+
+
+def test_the_flag_offers_every_profile() -> None:
+    assert set(SIMULATED_PROFILES) == PROFILES.keys()
+
+
+def test_what_an_old_driver_lacks_is_function_not_found() -> None:
+    with installed(SimulatedLibrary(simulated_gpus(1, "v100"))):
+        pynvml.nvmlInit()
+        handle = pynvml.nvmlDeviceGetHandleByIndex(0)
+        with pytest.raises(pynvml.NVMLError_FunctionNotFound):
+            pynvml.nvmlDeviceGetMemoryInfo(handle, version=pynvml.nvmlMemory_v2)
+        with pytest.raises(pynvml.NVMLError_FunctionNotFound):
+            pynvml.nvmlGpmSampleAlloc()
+
+
+def test_a_mig_handle_is_of_its_session_and_its_slot() -> None:
+    gpus = simulated_gpus(1, "h100-mig")
+    with installed(SimulatedLibrary(gpus)):
+        pynvml.nvmlInit()
+        gpu = pynvml.nvmlDeviceGetHandleByIndex(0)
+        handles = [pynvml.nvmlDeviceGetMigDeviceHandleByIndex(gpu, slot) for slot in range(7)]
+        assert len({pynvml.nvmlDeviceGetUUID(handle) for handle in handles}) == 7
+        assert pynvml.nvmlDeviceGetName(handles[0]).endswith("MIG 1g.10gb")
+        with pytest.raises(pynvml.NVMLError_NotSupported):
+            pynvml.nvmlDeviceGetPowerUsage(handles[0])
+        with pytest.raises(pynvml.NVMLError_NotSupported):
+            pynvml.nvmlDeviceGetGpuInstanceId(gpu)
+        gpus.divided[0] = ()
+        with pytest.raises(pynvml.NVMLError_InvalidArgument):
+            pynvml.nvmlDeviceGetName(handles[0])
+
+
+def test_retired_pages_need_room_for_their_addresses() -> None:
+    with installed(SimulatedLibrary(simulated_gpus(2, "t4"))):
+        pynvml.nvmlInit()
+        handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in (0, 1)]
+        pages = [pynvml.nvmlDeviceGetRetiredPages(handle, 0) for handle in handles]
+        assert pages == [[], [0x10000]]
+
+
+def test_samples_of_two_subjects_are_not_compared() -> None:
+    with installed(SimulatedLibrary(simulated_gpus(2, "h100"))) as library:
+        pynvml.nvmlInit()
+        samples = [pynvml.nvmlGpmSampleAlloc() for _ in range(2)]
+        for index, sample in enumerate(samples):
+            pynvml.nvmlGpmSampleGet(pynvml.nvmlDeviceGetHandleByIndex(index), sample)
+        question = pynvml.c_nvmlGpmMetricsGet_t(version=1, numMetrics=1)
+        question.sample1, question.sample2 = samples
+        with pytest.raises(pynvml.NVMLError_InvalidArgument):
+            pynvml.nvmlGpmMetricsGet(question)
+        for sample in samples:
+            pynvml.nvmlGpmSampleFree(sample)
+        assert library.performance.held == 0
