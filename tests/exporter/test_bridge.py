@@ -6,11 +6,20 @@ from dataclasses import replace
 
 import pytest
 
-from alerts.model import GpuObservation, SourceObservation
+from alerts.model import GpuObservation, Inventory, RowRemap, SourceObservation
 from exporter.board import Board
 from exporter.bridge import observations
 from exporter.metrics.health import source_states
-from exporter.snapshot import Gpu, Gpus, Health, Reading, Runs
+from exporter.snapshot import (
+    Gpu,
+    Gpus,
+    Health,
+    MigInstance,
+    Reading,
+    RemappedRows,
+    Runs,
+    Unanswered,
+)
 from tests.support.engine import news
 
 NOW = 1000.0
@@ -24,7 +33,9 @@ def gpus(*found: Gpu) -> Gpus:
     return Gpus(found, len(found), "580", "13", "13")
 
 
-def observed(board: Board, now: float = NOW) -> tuple[object, tuple[SourceObservation, ...]]:
+def observed(
+    board: Board, now: float = NOW
+) -> tuple[tuple[GpuObservation, ...] | None, tuple[SourceObservation, ...]]:
     states = source_states(board, INTERVALS, now)
     seen = observations(board.read(), states, (), "node-1")
     return seen.gpus, seen.sources
@@ -44,9 +55,66 @@ def test_a_gpu_is_observed_when_its_collection_began() -> None:
     )
 
 
-def test_a_gpu_whose_memory_is_not_known_is_not_observed() -> None:
-    unknown = [replace(GPU, memory_used=None), replace(GPU, memory_total=None)]
-    assert observed(board_with(gpus(*unknown), UP))[0] == ()
+def test_a_gpu_whose_memory_is_not_known_is_observed_all_the_same() -> None:
+    (seen,) = observed(board_with(gpus(replace(GPU, memory_used=None)), UP))[0] or ()
+    assert (seen.memory_used_bytes, seen.memory_total_bytes) == (None, 100)
+
+
+def test_all_that_rules_look_at_is_handed_on() -> None:
+    sick = replace(
+        GPU,
+        xids={79: 2},
+        xid_at={79: 900.0},
+        ecc_errors={("uncorrected", "volatile"): 3, ("uncorrected", "aggregate"): 9},
+        remapped_rows=RemappedRows(1, 2, pending=True, failure=False),
+        throttle={"hw_thermal_slowdown": True},
+        busy_seconds=12.5,
+        busy_gap_seconds=1.5,
+        utilization=7.0,
+    )
+    (seen,) = observed(board_with(gpus(sick), UP))[0] or ()
+    assert seen == GpuObservation(
+        "GPU-1",
+        0,
+        "node-1",
+        40,
+        100,
+        NOW,
+        xids={79: 2},
+        xid_at={79: 900.0},
+        ecc_uncorrected=3,
+        remap=RowRemap(pending=True, failure=False),
+        throttle={"hw_thermal_slowdown": True},
+        busy_seconds=12.5,
+        busy_gap_seconds=1.5,
+        utilization=7.0,
+    )
+
+
+def test_memory_is_observed_instance_by_instance() -> None:
+    part = MigInstance("MIG-1", memory_used=5, memory_total=10)
+    cut_up = replace(GPU, mig_mode=True, instances=(part, MigInstance("MIG-2")))
+    whole, *parts = observed(board_with(gpus(cut_up), UP))[0] or ()
+    assert (whole.uuid, whole.memory_used_bytes) == ("GPU-1", None)
+    assert [(p.uuid, p.index, p.parent, p.memory_used_bytes) for p in parts] == [
+        ("MIG-1", 0, "GPU-1", 5),
+        ("MIG-2", 0, "GPU-1", None),
+    ]
+
+
+def test_a_gpu_that_is_lost_still_says_why() -> None:
+    silent = Unanswered(1, "GPU-2", "GPU_IS_LOST", xids={79: 1}, xid_at={79: 990.0})
+    nameless = Unanswered(2, "", "UNKNOWN")
+    read = replace(gpus(GPU), seen=3, expected=4, lost=("GPU-2",), unanswered=(silent, nameless))
+    board = board_with(read, UP)
+    states = source_states(board, INTERVALS, NOW)
+    seen = observations(board.read(), states, (), "node-1")
+    assert [(g.uuid, g.memory_total_bytes, g.xid_at) for g in seen.gpus or ()] == [
+        ("GPU-1", 100, {}),
+        ("GPU-2", None, {79: 990.0}),
+    ]
+    assert seen.inventories == (Inventory("node-1", 4, 3, ("GPU-2",), NOW),)
+    assert seen.inventories[0].missing == 2
 
 
 def test_a_machine_without_gpus_was_read_all_the_same() -> None:
@@ -105,4 +173,4 @@ def test_news_of_runs_is_handed_on_as_it_is() -> None:
 
 
 def test_what_another_source_publishes_is_no_gpu() -> None:
-    assert observed(board_with(Runs(()), UP))[0] == ()
+    assert observed(board_with(Runs(()), UP))[0] is None

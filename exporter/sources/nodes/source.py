@@ -1,0 +1,111 @@
+"""The other node processes as a source: asked all at once, remembered by address."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Iterable, Mapping
+
+from exporter.report import ReportError, parse_report
+from exporter.snapshot import NodeReport, Nodes, NodeState
+from exporter.sources import SourceDown
+from exporter.sources.nodes.addresses import Addresses
+from exporter.sources.nodes.asking import Answer, Peer, ask
+
+log = logging.getLogger("tunewatch.nodes")
+
+INTERVAL_SECONDS = 10.0
+LIFETIME_INTERVALS = 2.5
+
+Ask = Callable[[Iterable[Peer]], Mapping[Peer, Answer]]
+
+
+class NodesSource:
+    """Asks the processes behind names such as a headless Service; a `Source`.
+
+    `own` is the name of this node, whose readings are at hand without asking.
+    """
+
+    name = "nodes"
+    expected = True
+
+    def __init__(
+        self,
+        addresses: Addresses,
+        own: str,
+        *,
+        interval: float = INTERVAL_SECONDS,
+        ask: Ask = ask,
+    ) -> None:
+        self.interval = interval
+        self.lifetime: float | None = LIFETIME_INTERVALS * interval
+        self._addresses = addresses
+        self._own = own
+        self._ask = ask
+        self._names: dict[Peer, str] = {}
+        self._silent: dict[Peer, str] = {}
+
+    def collect(self, now: float) -> Nodes:
+        """Ask every address once, and return who answered what and who has gone silent.
+
+        An address that is listed no more is forgotten: its process has left. Raises SourceDown
+        when there is nobody to ask.
+        """
+        del now
+        peers = self._addresses.current()
+        if not peers:
+            raise SourceDown(
+                self._nobody(), "check --nodes.address and that the node processes run"
+            )
+        reports, problems = self._answers(self._ask(peers))
+        self._tell(problems, peers)
+        self._names = {peer: name for peer, name in self._names.items() if peer in peers}
+        return Nodes(self._states(reports, problems), len(peers))
+
+    def close(self) -> None:
+        """Nothing is held between two collections."""
+
+    def _nobody(self) -> str:
+        failed = [f"{name}: {problem}" for name, problem in self._addresses.problems.items()]
+        return "; ".join(failed) or "no address of a node process is known"
+
+    def _answers(
+        self, answers: Mapping[Peer, Answer]
+    ) -> tuple[dict[Peer, NodeReport], dict[Peer, str]]:
+        reports: dict[Peer, NodeReport] = {}
+        problems: dict[Peer, str] = {}
+        for peer, (body, problem) in answers.items():
+            try:
+                if not problem:
+                    reports[peer] = parse_report(body)
+            except ReportError as error:
+                problem = str(error)  # noqa: PLW2901 - one problem, wherever it showed
+            if problem:
+                problems[peer] = problem
+        self._names |= {peer: report.node for peer, report in reports.items()}
+        return reports, problems
+
+    def _tell(self, problems: Mapping[Peer, str], peers: Collection[Peer]) -> None:
+        """Log who stops answering and who answers again, once each."""
+        for peer in sorted(problems.keys() - self._silent.keys()):
+            log.warning("%s does not answer: %s", self._called(peer), problems[peer])
+        for peer in sorted(self._silent.keys() - problems.keys()):
+            news = "answers again" if peer in peers else "has left"
+            log.info("%s %s", self._called(peer), news)
+        self._silent = dict(problems)
+
+    def _called(self, peer: Peer) -> str:
+        return f"node {self._names[peer]} ({peer})" if peer in self._names else f"node at {peer}"
+
+    def _states(
+        self, reports: Mapping[Peer, NodeReport], problems: Mapping[Peer, str]
+    ) -> tuple[NodeState, ...]:
+        """Return one state per node; of two processes on one node, that which answers counts."""
+        states: dict[str, NodeState] = {}
+        for peer, problem in problems.items():
+            if peer in self._names:
+                name = self._names[peer]
+                states[name] = NodeState(name, str(peer), None, problem)
+        for peer, report in reports.items():
+            states[report.node] = NodeState(report.node, str(peer), report)
+        states.pop(self._own, None)
+        return tuple(states[name] for name in sorted(states))
