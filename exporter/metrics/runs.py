@@ -37,16 +37,23 @@ PARAM = Metric(
 POD = Metric(
     "mlflow_run_pod_info",
     "gauge",
-    "Where the run trains, by the tags that its job has set",
-    (*RUN, "workload_namespace", "workload_pod", "workload_node"),
+    "Where the run trains, by the tags that its job has set: to join with nvidia_gpu_pod_info",
+    (*RUN, "workload_namespace", "workload_pod", "workload_node", "workload_job"),
 )
-STALE = Metric(
-    "tunewatch_runs_stale",
+RUNS_SKIPPED = Metric(
+    "tunewatch_runs_skipped",
     "gauge",
-    "Runs marked RUNNING that were silent for so long that they are not mirrored",
+    "Active runs that are not shown: silent for a day (stale), not chosen by the configuration"
+    " (excluded), or more than mlflow.max_runs (too_many)",
+    ("reason",),
 )
-SKIPPED = Metric(
-    "tunewatch_run_metrics_skipped", "gauge", "Metrics of mirrored runs that are left out"
+METRICS_SKIPPED = Metric(
+    "tunewatch_run_metrics_skipped",
+    "gauge",
+    "Metrics of the runs shown that are left out: system metrics (system), not chosen by the"
+    " configuration (excluded), with a name above 250 characters (too_long), or more than"
+    " mlflow.max_metrics_per_run (too_many)",
+    ("reason",),
 )
 
 METRICS: tuple[Metric, ...] = (
@@ -59,10 +66,10 @@ METRICS: tuple[Metric, ...] = (
     LOGGED_AT,
     PARAM,
     POD,
-    STALE,
-    SKIPPED,
+    RUNS_SKIPPED,
+    METRICS_SKIPPED,
 )
-_POD_TAGS = ("k8s.namespace", "k8s.pod", "k8s.node")
+_POD_TAGS = ("k8s.namespace", "k8s.pod", "k8s.node", "k8s.job")
 
 
 def families(runs: Runs) -> Iterator[Family]:
@@ -82,8 +89,8 @@ def families(runs: Runs) -> Iterator[Family]:
         [Sample((*_run(r), key, value), 1) for r in runs.runs for key, value in r.params.items()],
     )
     yield Family(POD, [Sample((*_run(r), *_pod(r)), 1) for r in runs.runs if any(_pod(r))])
-    yield Family(STALE, [Sample((), runs.stale)])
-    yield Family(SKIPPED, [Sample((), runs.metrics_skipped)])
+    yield Family(RUNS_SKIPPED, [Sample((why,), n) for why, n in runs.skipped.items()])
+    yield Family(METRICS_SKIPPED, [Sample((why,), n) for why, n in runs.metrics_skipped.items()])
 
 
 def _run(run: Run) -> tuple[str, str, str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -55,23 +57,52 @@ def truncated(_path: str) -> Reply:
     return Reply(200, b'{"runs": [', length=5_000)
 
 
+class Guard(NamedTuple):
+    """What a reverse proxy adds: a path prefix of its own, a bearer token to show, TLS."""
+
+    prefix: str = ""
+    token: str = ""
+    tls: ssl.SSLContext | None = None
+
+
 class FaultyServer(ThreadingHTTPServer):
-    """Passes requests on to `upstream` (a port) unless `fault` says otherwise."""
+    """Passes requests on to `upstream` (a port) unless `fault` or the guard says otherwise."""
 
     daemon_threads = True
 
-    def __init__(self, upstream: int) -> None:
+    def __init__(self, upstream: int, guard: Guard) -> None:
         super().__init__((HOST, 0), _Handler)
         self.upstream = upstream
+        self.guard = guard
         self.fault: Fault | None = None
         self.arrived = 0
         self.requests: list[Request] = []
+        self.connections: list[socket.socket] = []
         self.released = threading.Event()
 
     @property
     def uri(self) -> str:
         """Where it listens."""
-        return f"http://{HOST}:{self.server_port}"
+        scheme = "https" if self.guard.tls else "http"
+        return f"{scheme}://{HOST}:{self.server_port}{self.guard.prefix}"
+
+    def refuse(self, path: str, authorization: str) -> Reply | None:
+        """Return the answer to whoever comes to the wrong path or without the token."""
+        if not path.startswith(self.guard.prefix):
+            return Reply(404, b"<html>nginx</html>", "text/html")
+        if self.guard.token and authorization != f"Bearer {self.guard.token}":
+            return Reply(401, b"<html>nginx</html>", "text/html")
+        return None
+
+    def hang_up(self) -> None:
+        """End all connections, as servers do with those that are idle."""
+        for connection in self.connections:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+        self.connections.clear()
+
+    def handle_error(self, *_: object) -> None:
+        """Keep quiet of clients that break off, as they do when they distrust the certificate."""
 
     def hang(self, _path: str) -> Reply:
         """Accept and say nothing until the server is closed."""
@@ -84,6 +115,13 @@ class _Handler(BaseHTTPRequestHandler):
     wbufsize = -1  # headers and body leave together
     server: FaultyServer
 
+    def setup(self) -> None:
+        """Shake hands in the thread of this connection, where a broken one costs only itself."""
+        if self.server.guard.tls is not None:
+            self.request = self.server.guard.tls.wrap_socket(self.request, server_side=True)
+        super().setup()
+        self.server.connections.append(self.connection)
+
     def do_GET(self) -> None:
         self._serve(b"")
 
@@ -91,13 +129,14 @@ class _Handler(BaseHTTPRequestHandler):
         self._serve(self.rfile.read(int(self.headers["Content-Length"])))
 
     def _serve(self, body: bytes) -> None:
-        self.server.arrived += 1
-        fault = self.server.fault
-        reply = (fault(self.path) if fault else None) or self._ask_upstream(body)
+        server = self.server
+        server.arrived += 1
         authorization = self.headers.get("Authorization", "")
-        self.server.requests.append(
-            Request(self.command, self.path, len(reply.body), authorization)
+        reply = server.refuse(self.path, authorization) or (
+            server.fault(self.path) if server.fault else None
         )
+        reply = reply or self._ask_upstream(body)
+        server.requests.append(Request(self.command, self.path, len(reply.body), authorization))
         self.send_response(reply.status)
         self.send_header("Content-Type", reply.kind)
         promised = len(reply.body) if reply.length is None else reply.length
@@ -110,7 +149,8 @@ class _Handler(BaseHTTPRequestHandler):
         connection = http.client.HTTPConnection(HOST, self.server.upstream, timeout=30)
         with contextlib.closing(connection):
             headers = {k: v for k, v in self.headers.items() if k.lower() not in _OWN_HEADERS}
-            connection.request(self.command, self.path, body, headers)
+            path = self.path.removeprefix(self.server.guard.prefix)
+            connection.request(self.command, path, body, headers)
             response = connection.getresponse()
             kind = response.headers.get("Content-Type", "")
             return Reply(response.status, response.read(), kind)
@@ -123,9 +163,9 @@ _OWN_HEADERS = {"host", "content-length", "connection", "accept-encoding"}
 
 
 @contextlib.contextmanager
-def faulty(upstream: int) -> Iterator[FaultyServer]:
+def faulty(upstream: int, guard: Guard | None = None) -> Iterator[FaultyServer]:
     """Run such a server for the length of the block."""
-    server = FaultyServer(upstream)
+    server = FaultyServer(upstream, guard or Guard())
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:

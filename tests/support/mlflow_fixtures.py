@@ -49,7 +49,7 @@ def remote(server: MlflowServer, request: pytest.FixtureRequest) -> Store:
     """The server as a store."""
     from mlflow import MlflowClient  # noqa: PLC0415 - seconds
 
-    return Store(server.uri, request.node.name, MlflowClient(server.uri))
+    return Store(server.uri, request.node.name, MlflowClient(server.uri), server.backend)
 
 
 @pytest.fixture
@@ -62,8 +62,27 @@ def local(empty_database: Path, tmp_path: Path, request: pytest.FixtureRequest) 
     return Store(uri, request.node.name, MlflowClient(uri))
 
 
+@pytest.fixture
+def folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Store:
+    """A folder of the file store."""
+    from mlflow import MlflowClient  # noqa: PLC0415 - seconds
+
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    uri = (tmp_path / "mlruns").as_uri()
+    return Store(uri, request.node.name, MlflowClient(uri))
+
+
 @pytest.fixture(params=["remote", "local"])
 def store(request: pytest.FixtureRequest) -> Store:
-    """Each kind of store: the same things must be read from both."""
+    """A server and a database: the same things must be read from both."""
+    found: Store = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture(params=["remote", "local", "folder"])
+def any_store(request: pytest.FixtureRequest) -> Store:
+    """Each kind of store, also the one that MLflow itself has given up."""
     found: Store = request.getfixturevalue(request.param)
     return found

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 
-from alerts.model import RunUpdate
+from alerts.model import MetricPoint, RunUpdate
 from exporter.feed import CAPACITY_POINTS, Feed
 from exporter.snapshot import Run, Runs
 from exporter.sources.mlflow import Mark, MlflowSettings, MlflowSource, RuleInputs
+from exporter.sources.mlflow.tracking import read_value
 
 RULE_METRICS = {
     *("loss", "eval_loss", "grad_norm", "learning_rate", "epoch"),
@@ -21,8 +22,8 @@ Logged = tuple[str, int, int, str]
 
 
 def logged(metric: str, step: int, at: int, value: float) -> Logged:
-    """Return a point in the form that is compared."""
-    return metric, step, at, repr(float(value))
+    """Return a point in the form that is compared; stores keep no sign of zero."""
+    return metric, step, at, repr(read_value(value) + 0.0)
 
 
 class Watcher:
@@ -33,10 +34,11 @@ class Watcher:
         settings: MlflowSettings,
         marks: Mapping[str, Mapping[str, Mark]] | None = None,
         capacity: int = CAPACITY_POINTS,
+        is_metric: Callable[[str], bool] = RULE_METRICS.__contains__,
     ) -> None:
         self.feed = Feed(capacity_points=capacity)
         self.updates: list[RunUpdate] = []
-        inputs = RuleInputs(RULE_METRICS.__contains__, RULE_PARAMS)
+        inputs = RuleInputs(is_metric, RULE_PARAMS)
         self.source = MlflowSource(settings, self.feed, inputs, marks)
         self.runs = Runs(())
 
@@ -67,11 +69,16 @@ class Watcher:
 
     def marks(self, run_id: str) -> dict[str, Mark]:
         """Return what the engine would remember of the points that came."""
-        marks: dict[str, Mark] = {}
-        for update in self.updates:
-            for point in update.points if update.facts.run_id == run_id else ():
-                old = marks.get(point.metric, Mark(point.step, point.time, point.step))
-                newer = (point.time, point.step) >= (old.time, old.step)
-                step, time = (point.step, point.time) if newer else (old.step, old.time)
-                marks[point.metric] = Mark(step, time, max(old.highest, point.step))
-        return marks
+        updates = [update for update in self.updates if update.facts.run_id == run_id]
+        return marks_of(point for update in updates for point in update.points)
+
+
+def marks_of(points: Iterable[MetricPoint]) -> dict[str, Mark]:
+    """Return what the engine remembers of points that were judged in this order."""
+    marks: dict[str, Mark] = {}
+    for point in points:
+        old = marks.get(point.metric, Mark(point.step, point.time, point.step))
+        newer = (point.time, point.step) >= (old.time, old.step)
+        step, time = (point.step, point.time) if newer else (old.step, old.time)
+        marks[point.metric] = Mark(step, time, max(old.highest, point.step))
+    return marks

@@ -31,6 +31,8 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking._tracking_service.utils import _get_store
 from mlflow.utils.rest_utils import http_request
 
+_HOPELESS = {401, 429, 500, 502, 503, 504}
+"""Statuses that do not depend on the path."""
 _NOT_CONNECTED = (MlflowException, configparser.Error, OSError, ImportError)
 
 
@@ -58,12 +60,22 @@ class Connection:
         return self._json("POST", path, json=body)
 
     def version(self) -> tuple[int, int] | None:
-        """Return major and minor version of the server, or None if it does not tell."""
+        """Return major and minor version of the server, or None if it does not tell.
+
+        Raises SourceDown where the next request would not fare better.
+        """
         response = self._ask("GET", "/version")
+        if response.status_code in _HOPELESS:
+            raise bad_status(response.status_code, response.content, self.where)
         found = (
             re.match(rb"(\d+)\.(\d+)", response.content) if response.status_code == 200 else None
         )
         return (int(found[1]), int(found[2])) if found else None
+
+    def has_workspaces(self) -> bool:
+        """Tell whether the server divides its experiments into workspaces."""
+        response = self._ask("GET", "/api/3.0/mlflow/server-info")
+        return response.status_code == 200 and b'"workspaces_enabled":true' in response.content
 
     def _json(self, method: str, path: str, **content: Any) -> Mapping[str, Any]:  # noqa: ANN401 - what requests takes
         response = self._ask(method, f"/api/2.0/mlflow/{path}", **content)

@@ -10,6 +10,8 @@ from typing import NamedTuple
 from exporter.sources.mlflow.tracking import LOWEST_STEP, Point, Span, Stretch
 
 OVERLAP_STEPS = 50
+OVERLAP_STRIDES = 10
+"""How many steps, or usual distances of two points, are read again for points that come late."""
 OVERLAP_POINTS = 50
 LOOKAHEAD_POINTS = 2_000
 """How much of a hidden stretch, between a rewound position and the old end, is read at once."""
@@ -55,6 +57,10 @@ class Cursor:
         newest = Point(mark.step, round(mark.time * 1000), latest.value)
         return cls(mark.step, newest, mark.highest)
 
+    def mark(self) -> Mark:
+        """Return what `restore` needs."""
+        return Mark(self.newest.step, self.newest.time / 1000, self.reach)
+
     @property
     def hidden(self) -> bool:
         """Whether new points may lie below the end that the store shows."""
@@ -70,7 +76,7 @@ class Cursor:
         Of what is hidden below the old end only the part that comes next is read, unless news may
         be anywhere: `far`, or after a search or an incomplete reading.
         """
-        first = max(LOWEST_STEP, self.position - max(OVERLAP_STEPS, 3 * self.stride))
+        first = max(LOWEST_STEP, self.position - max(OVERLAP_STEPS, OVERLAP_STRIDES * self.stride))
         if self._window is not None:
             # What was left behind may lie anywhere in what was read.
             first = max(first, self._window) if self.settled else self._window

@@ -25,26 +25,16 @@ def without_credentials(uri: str) -> str:
 def unreachable(error: BaseException, where: str, timeout: float) -> SourceDown:
     """Explain a request that got no answer, by the builtin errors in its chain of causes."""
     causes = tuple(_chain(error))
-    if _has(causes, ssl.SSLError):
+    for cause in causes:
+        if isinstance(cause, ssl.SSLError):
+            return _no_tls(cause, where)
+    for kinds, problem, remedy in _UNREACHABLE:
+        if _has(causes, *kinds):
+            return SourceDown(problem.format(where=where, timeout=timeout), remedy)
+    if "CA certificate bundle" in str(causes[-1]):
         return SourceDown(
-            f"TLS with {where} failed",
-            "give the certificate with MLFLOW_TRACKING_SERVER_CERT_PATH",
-        )
-    if _has(causes, TimeoutError):
-        return SourceDown(
-            f"{where} did not answer within {timeout:g} s",
-            "look at the load of the MLflow server and its database",
-        )
-    if _has(causes, socket.gaierror):
-        return SourceDown(f"the host of {where} is unknown", "correct MLFLOW_TRACKING_URI")
-    if _has(causes, ConnectionRefusedError):
-        return SourceDown(
-            f"nothing listens at {where}",
-            "start the MLflow server or correct MLFLOW_TRACKING_URI",
-        )
-    if broke_off(error):
-        return SourceDown(
-            f"{where} broke off its answer", "look at the MLflow server's log and at proxies"
+            "the file of trusted certificates is missing",
+            "correct MLFLOW_TRACKING_SERVER_CERT_PATH",
         )
     return SourceDown(
         f"asking {where} failed ({type(causes[-1]).__name__})",
@@ -52,10 +42,21 @@ def unreachable(error: BaseException, where: str, timeout: float) -> SourceDown:
     )
 
 
-def broke_off(error: BaseException) -> bool:
-    """Tell whether the connection ended before the answer did."""
-    return _has(
-        tuple(_chain(error)), http.client.HTTPException, ConnectionResetError, BrokenPipeError
+def _no_tls(error: ssl.SSLError, where: str) -> SourceDown:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return SourceDown(
+            f"the certificate of {where} is not trusted ({error.verify_message})",
+            _CERTIFICATES.get(
+                error.verify_code,
+                "name the file of the authority that signed it in "
+                "MLFLOW_TRACKING_SERVER_CERT_PATH; if it was replaced, find out by whom",
+            ),
+        )
+    if error.reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"):
+        return SourceDown(f"{where} does not speak TLS", "begin MLFLOW_TRACKING_URI with http://")
+    return SourceDown(
+        f"TLS with {where} failed ({error.reason or type(error).__name__})",
+        "look at the TLS settings of the MLflow server or of the proxy in front of it",
     )
 
 
@@ -75,8 +76,11 @@ def bad_status(status: int, body: bytes, where: str) -> SourceDown:
     if status == 401:
         return SourceDown(
             f"{where} refuses our credentials (401)",
-            "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN",
+            "set or renew MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or "
+            "MLFLOW_TRACKING_TOKEN",
         )
+    if status == 404 and "Workspace" in text:
+        return Refused(f"{where} knows no workspace of this name (404)", "correct MLFLOW_WORKSPACE")
     problem, remedy = _STATUS.get(status, _by_class(status))
     kind = Refused if status in (400, 403, 404) and '"error_code"' in text else SourceDown
     return kind(f"{where} {problem} ({status})", remedy)
@@ -106,6 +110,31 @@ def unexpected(what: str, where: str) -> SourceDown:
     )
 
 
+_CERTIFICATES = {
+    10: "renew the certificate of the MLflow server",
+    62: "name the server in MLFLOW_TRACKING_URI as its certificate does",
+    64: "name the server in MLFLOW_TRACKING_URI as its certificate does",
+}
+"""Remedies by OpenSSL's verification error: expired, another host, another address."""
+_UNREACHABLE: tuple[tuple[tuple[type[BaseException], ...], str, str], ...] = (
+    (
+        (TimeoutError,),
+        "{where} did not answer within {timeout:g} s",
+        "look at the load of the MLflow server and its database",
+    ),
+    ((socket.gaierror,), "the host of {where} is unknown", "correct MLFLOW_TRACKING_URI"),
+    (
+        (ConnectionRefusedError,),
+        "nothing listens at {where}",
+        "start the MLflow server or correct MLFLOW_TRACKING_URI",
+    ),
+    (
+        (http.client.HTTPException, ConnectionResetError, BrokenPipeError),
+        "{where} broke off its answer",
+        "look at the MLflow server's log and at proxies",
+    ),
+)
+"""Errors from within, the problem and its remedy."""
 _STATUS = {
     400: ("rejects our request", "upgrade the MLflow server to 3.1 or later"),
     403: ("denies access", "give our user READ permission on the experiments"),
@@ -128,9 +157,13 @@ def _has(causes: tuple[BaseException, ...], *kinds: type[BaseException]) -> bool
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Walk causes outward in; ends on cycles, which exception chains may have."""
+    """Walk causes outward in; ends on cycles, which exception chains may have.
+
+    urllib3 raises some errors anew without their cause, which is then among their arguments.
+    """
     walked: set[int] = set()
     while error is not None and id(error) not in walked:
         walked.add(id(error))
         yield error
-        error = error.__cause__ or error.__context__
+        told = (part for part in error.args if isinstance(part, BaseException))
+        error = error.__cause__ or error.__context__ or next(told, None)

@@ -9,7 +9,7 @@ from exporter.sources.mlflow.census import Census
 from exporter.sources.mlflow.cursor import Cursor, Mark
 from exporter.sources.mlflow.mirror import PARENT_TAG, SYSTEM_PREFIX, facts_of
 from exporter.sources.mlflow.settings import RuleInputs
-from exporter.sources.mlflow.tracker import Audit, Task, Tracker
+from exporter.sources.mlflow.tracker import FIRST_AUDIT, Audit, Task, Tracker
 from exporter.sources.mlflow.tracking import TrackedRun
 
 
@@ -41,7 +41,7 @@ class Following:
         return tracker.newest if tracker else 0
 
     def follow(self, census: Census, now: float) -> None:
-        """Begin to follow new runs, note changes of life, forget what ended long ago."""
+        """Begin to follow new runs, note changes of life, forget ended and silent ones."""
         for run in census.runs.values():
             tracker = self._trackers.get(run.run_id) or self._begin(run, now)
             if tracker.running != run.running:
@@ -50,9 +50,11 @@ class Following:
                 tracker.running = run.running
             if run.running and PARENT_TAG in run.tags:
                 self._parents.add(run.tags[PARENT_TAG])
-        for run_id in [r for r, t in self._trackers.items() if not t.running]:
-            if run_id not in census.runs:
-                del self._trackers[run_id]
+        for run_id in self._trackers.keys() - census.runs.keys():
+            tracker = self._trackers.pop(run_id)
+            if tracker.running:
+                # Nothing but where to read on, should a run come back that was silent for a day.
+                self._marks[run_id] = {key: c.mark() for key, c in tracker.cursors.items()}
         self._parents &= self._trackers.keys()
 
     def leave(self, run_ids: Iterable[str]) -> list[RunFacts]:
@@ -87,7 +89,9 @@ class Following:
             for key, mark in marks.items()
             if key in run.latest and self._inputs.is_metric(key)
         }
-        audit = Audit(news_at=now, next_at=now, urgent=True)
+        # What is new to us is read from its beginning: nothing of it can be hidden.
+        first = min(FIRST_AUDIT, self._inputs.patience / 2)
+        audit = Audit(now, now, urgent=bool(marks), first=first)
         tracker = Tracker(audit, run.running, cursors, marked=bool(marks))
         if marks:
             # Whether a run moved while nobody looked shows in its points alone.

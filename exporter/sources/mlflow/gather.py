@@ -47,6 +47,12 @@ class Gathered(NamedTuple):
     complete: bool
 
 
+def condensed(end: Stretch) -> list[Point]:
+    """Return an even sample of a history that is too long, and its last points exactly."""
+    tail = sorted(end.points)[-TAIL_POINTS:]
+    return [point for point in end.sample if point[:2] < tail[0][:2]] + tail
+
+
 class RunReader:
     """Reads what one run has logged since its cursors, up to `limit` points of each metric."""
 
@@ -63,15 +69,17 @@ class RunReader:
 
     def audit(self) -> None:
         """Look for points that the latest values hide, and set the cursors to them."""
-        key = self._tracker.probe()
-        if key is None:
-            return
+        found = [self._hidden(key) for key in self._tracker.probes(every=not self._run.running)]
+        steps = [step for step in found if step is not None]
+        if steps:
+            self._tracker.seek(min(steps))
+
+    def _hidden(self, key: str) -> int | None:
+        """Return the lowest step at which a metric has points later than what was read of it."""
         cursor = self._tracker.cursors[key]
         everything = Span(self._run.run_id, last=HIGHEST_STEP, stride=cursor.stride)
         effort = AUDIT_EFFORT if self._run.running else FINAL_EFFORT
-        step = self._history.lowest_newer(key, everything, cursor.newest.time, effort)
-        if step is not None:
-            self._tracker.seek(step)
+        return self._history.lowest_newer(key, everything, cursor.newest.time, effort)
 
     def gather(self, keys: Iterable[str], at_hand: Mapping[str, Sequence[Point]]) -> Gathered:
         """Return the news in `keys`, of which the spans in `at_hand` were read already.
@@ -110,16 +118,15 @@ class RunReader:
         return self._coarse(key, stretch)
 
     def _coarse(self, key: str, end: Stretch) -> Stretch:
-        tail = sorted(end.points)[-TAIL_POINTS:]
-        body = [point for point in end.sample if point[:2] < tail[0][:2]]
+        points = condensed(end)
         _log.warning(
-            "metric %r of run %s has a long history: read as %d samples and its last %d points",
+            "metric %r of run %s has a long history: read as %d points, the last %d exactly",
             key,
             self._run.run_id,
-            len(body),
-            len(tail),
+            len(points),
+            TAIL_POINTS,
         )
-        return Stretch(body + tail)
+        return Stretch(points)
 
     def _resumed_at(self, pieces: Mapping[str, Piece]) -> int | None:
         """Return the step to which the run went back, if new points show that it did."""

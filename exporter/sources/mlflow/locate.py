@@ -8,11 +8,14 @@ from urllib.parse import unquote, urlsplit
 
 from exporter.sources import SourceDown
 from exporter.sources.mlflow.database import connect as connect_database
+from exporter.sources.mlflow.files import connect as connect_folder
 from exporter.sources.mlflow.settings import MlflowSettings
 from exporter.sources.mlflow.tracking import Tracking
 
 DEFAULT_DATABASE = Path("mlflow.db")
 """Where MLflow itself keeps runs when nothing is configured."""
+DEFAULT_FOLDER = Path("mlruns")
+"""Where it did before 3.7, and still does where there are such runs."""
 
 _DATABASES = ("postgresql", "mysql", "mssql")
 
@@ -28,11 +31,7 @@ def locate(settings: MlflowSettings) -> Tracking:
     if scheme == "sqlite":
         tracking = connect_database(_sqlite_path(uri))
     elif scheme in ("", "file"):
-        raise SourceDown(
-            "MLflow's file store has no way to read runs cheaply",
-            "start `mlflow server` on it and point MLFLOW_TRACKING_URI there, or move the runs "
-            "with `mlflow migrate-filestore`",
-        )
+        tracking = connect_folder(_folder(uri))
     elif scheme in _DATABASES:
         raise SourceDown(
             f"MLflow's {scheme} database is not read directly",
@@ -55,12 +54,18 @@ def _connect_server(uri: str, timeout: float) -> Tracking:
 
 
 def _default_uri() -> str:
+    if any(DEFAULT_FOLDER.glob("[0-9]*/meta.yaml")):
+        return str(DEFAULT_FOLDER)
     if DEFAULT_DATABASE.is_file():
         return f"sqlite:///{DEFAULT_DATABASE}"
     raise SourceDown(
         "no MLflow tracking server is configured",
-        "set MLFLOW_TRACKING_URI, or start where MLflow keeps its mlflow.db",
+        "set MLFLOW_TRACKING_URI, or start where MLflow keeps its mlflow.db or mlruns",
     )
+
+
+def _folder(uri: str) -> Path:
+    return Path(unquote(uri.removeprefix("file:").removeprefix("//")) if ":" in uri else uri)
 
 
 def _sqlite_path(uri: str) -> Path:

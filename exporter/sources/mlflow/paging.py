@@ -60,6 +60,8 @@ class PagedHistory:
         if len(page) > 10 * OVERLAP:
             _, near = self._page(place, len(page) - OVERLAP, token)
             self._note(place, page[-OVERLAP:], near)
+        if span.after is not None and found > limit:
+            return _earliest(list(points), limit)
         until = points[-1].time if found > len(points) else None
         return Stretch(list(points), until, only_new=True)
 
@@ -98,6 +100,13 @@ class PagedHistory:
 
 def _wanted(point: Point, span: Span) -> bool:
     return span.first <= point.step <= span.last and point.time >= (span.after or 0)
+
+
+def _earliest(points: Sequence[Point], limit: int) -> Stretch:
+    """Return the first points of what came at once: servers before 3.2 know no pages."""
+    while limit < len(points) and points[limit].time == points[limit - 1].time:
+        limit += 1
+    return Stretch(points[:limit], points[limit - 1].time, only_new=True)
 
 
 def _surely(points: Sequence[Point]) -> int:

@@ -12,7 +12,7 @@ from exporter.sources.mlflow.census import Census, Roster
 from exporter.sources.mlflow.cursor import Mark
 from exporter.sources.mlflow.following import Following
 from exporter.sources.mlflow.locate import locate
-from exporter.sources.mlflow.mirror import mirror
+from exporter.sources.mlflow.mirror import mirror, total
 from exporter.sources.mlflow.newsroom import Newsroom
 from exporter.sources.mlflow.settings import MlflowSettings, RuleInputs
 from exporter.sources.mlflow.tracking import Tracking
@@ -88,6 +88,6 @@ class MlflowSource:
         ]
         return Runs(
             runs=tuple(m.run for m in mirrored),
-            stale=census.stale,
-            metrics_skipped=sum(m.skipped for m in mirrored),
+            skipped=census.skipped,
+            metrics_skipped=total(m.skipped for m in mirrored),
         )

@@ -19,19 +19,25 @@ class Audit:
     """When to look for points that the store's latest values hide (Unix seconds).
 
     A run resumed from a checkpoint looks silent until it passes its old end, so a silent run is
-    audited: first after twice its usual pause, then with doubling waits.
+    audited: first after twice its usual pause, then with doubling waits. That comes before the run
+    counts as stalled, which takes ten usual pauses and ten minutes, or what the user chose; `first`
+    is no more than half of that.
     """
 
     news_at: float
     next_at: float
+    pause: float = FIRST_AUDIT
+    """The usual time between news: one long pause, as in an outage of the server, is not usual."""
     wait: float = FIRST_AUDIT
     urgent: bool = False
     """Whether to look even if the run shows news of itself."""
+    first: float = FIRST_AUDIT
 
     def news(self, now: float) -> None:
         """Note that the run has logged something."""
-        pause, self.news_at = now - self.news_at, now
-        self.wait = min(max(FIRST_AUDIT, 2 * pause), LAST_AUDIT)
+        self.pause = min(max(0.0, now - self.news_at), max(self.first, 2 * self.pause))
+        self.news_at = now
+        self.wait = min(max(self.first, 2 * self.pause), LAST_AUDIT)
         self.next_at = now + self.wait
 
     def done(self, now: float) -> None:
@@ -65,6 +71,7 @@ class Tracker:
     read_at: float = 0.0
     marked: bool = False
     """Whether an earlier process knew the run."""
+    _turn: int = 0
 
     @property
     def hidden(self) -> bool:
@@ -82,9 +89,16 @@ class Tracker:
             or (self.cursors[key].hidden and not settled)
         ]
 
-    def probe(self) -> str | None:
-        """Return the metric with the most points, which shows a resume first."""
-        return max(self.cursors, key=lambda key: self.cursors[key].count, default=None)
+    def probes(self, *, every: bool) -> list[str]:
+        """Return the metrics in which to look for hidden points.
+
+        The one with the most points shows a resume first. Another may lag alone, as when older
+        checkpoints are evaluated afterwards: of the others there is one in turn, or `every`.
+        """
+        first, *others = sorted(self.cursors, key=lambda key: -self.cursors[key].count)
+        self._turn += 1
+        start = self._turn % max(1, len(others))
+        return [first, *(others if every else others[start : start + 1])]
 
     def seek(self, step: int) -> None:
         """Read all metrics that reach there on from a lower step."""
@@ -116,10 +130,13 @@ class Task(NamedTuple):
     def audit_due(self, now: float) -> bool:
         """Tell whether hidden points must be looked for before anything is told."""
         audit, cursors = self.tracker.audit, self.tracker.cursors
-        if not cursors or audit.next_at > now:
+        if not cursors:
             return False
         if not self.run.running:
+            # It may have been resumed, have logged below its old end and have ended in between.
             return self.facts != self.tracker.told
+        if audit.next_at > now:
+            return False
         shows_news = any(
             key not in cursors or cursors[key].moved(self.run.latest[key]) for key in self.keys
         )

@@ -1,7 +1,9 @@
 """A real MLflow server for the session, and stores to log into."""
 
 from tests.support.mlflow_fixtures import (
+    any_store,
     empty_database,
+    folder,
     local,
     plain_environment,
     remote,
@@ -9,4 +11,13 @@ from tests.support.mlflow_fixtures import (
     store,
 )
 
-__all__ = ["empty_database", "local", "plain_environment", "remote", "server", "store"]
+__all__ = [
+    "any_store",
+    "empty_database",
+    "folder",
+    "local",
+    "plain_environment",
+    "remote",
+    "server",
+    "store",
+]

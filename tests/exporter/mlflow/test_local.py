@@ -106,13 +106,6 @@ def test_reading_changes_nothing_and_holds_no_lock(local: Store, tmp_path: Path)
         writer.execute("BEGIN EXCLUSIVE")
 
 
-@pytest.mark.parametrize("uri", ["file:///srv/mlruns", "./mlruns", "/srv/mlruns"])
-def test_file_stores_are_refused_with_a_way_out(uri: str) -> None:
-    told = down(uri)
-    assert "file store" in told.problem
-    assert "mlflow server" in told.remedy
-
-
 @pytest.mark.parametrize("scheme", ["postgresql", "postgresql+psycopg2", "mysql", "mssql+pyodbc"])
 def test_servers_of_databases_are_left_to_mlflow(scheme: str) -> None:
     told = down(f"{scheme}://user:secret@db/mlflow")

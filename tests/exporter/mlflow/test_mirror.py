@@ -17,7 +17,7 @@ DAY = 86_400
 
 def counts(watcher: Watcher) -> tuple[int, int]:
     """Return how many runs are shown and how many are stale."""
-    return len(watcher.runs.runs), watcher.runs.stale
+    return len(watcher.runs.runs), watcher.runs.skipped["stale"]
 
 
 def test_a_recorded_run_shows_its_last_values(store: Store) -> None:
@@ -70,7 +70,8 @@ def test_two_runs_may_share_a_name(store: Store) -> None:
 
 
 def test_tags_of_the_pod_and_the_parent_are_kept(store: Store) -> None:
-    pod = {"k8s.namespace": "ml", "k8s.pod": "train-0", "k8s.node": "gpu-1"}
+    pod = {"k8s.namespace": "ml", "k8s.pod": "train-0", "k8s.node": "gpu-1", "k8s.job": "sft"}
+    pod |= {"tunewatch.node": "gpu-1", "tunewatch.gpus": ",".join(["GPU-" + "a" * 36] * 64)}
     run = store.begin(tags={**pod, "mlflow.parentRunId": "a" * 32, "team": "nlp"})
     watcher = store.watch()
     watcher.poll(START)
@@ -97,7 +98,12 @@ def test_too_many_metrics_are_counted_and_those_of_rules_kept(store: Store) -> N
     shown = watcher.shown(run.run_id)
     assert shown
     assert [latest.key for latest in shown.latest] == ["a0", "a1", "a2", "grad_norm", "loss"]
-    assert watcher.runs.metrics_skipped == 6
+    assert watcher.runs.metrics_skipped == {
+        "system": 1,
+        "excluded": 0,
+        "too_long": 0,
+        "too_many": 5,
+    }
 
 
 def test_system_metrics_are_shown_on_demand(store: Store) -> None:
@@ -108,7 +114,7 @@ def test_system_metrics_are_shown_on_demand(store: Store) -> None:
     shown = watcher.shown(run.run_id)
     assert shown
     assert len(shown.latest) == 1
-    assert watcher.runs.metrics_skipped == 0
+    assert not any(watcher.runs.metrics_skipped.values())
 
 
 def test_an_ended_run_stays_for_its_grace(store: Store) -> None:

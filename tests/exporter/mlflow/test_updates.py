@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from glob import escape
+
 from tests.support.mlflow_store import START, Store
 from tests.support.mlflow_watcher import Watcher
 
@@ -205,3 +207,16 @@ def test_without_time_for_all_runs_every_poll_gets_on_with_some(store: Store) ->
     polls = [len(watcher.poll(START + 15 * number)) for number in range(4)]
     assert polls == [4, 4, 1, 0]
     assert len(watcher.runs.runs) == 9
+
+
+def test_a_run_that_moves_to_a_new_experiment_goes_on(store: Store) -> None:
+    run = store.begin()
+    run.log(1, START * 1000, loss=1.0)
+    watcher = store.watch(experiments=(f"{escape(store.experiment)}*",))
+    watcher.poll(START)
+    store.move(run.run_id, f"{store.experiment}-elsewhere")
+    run.log(2, (START + 10) * 1000, loss=2.0)
+    [update] = watcher.poll(START + 15)
+    assert not update.deleted
+    assert update.facts.experiment == f"{store.experiment}-elsewhere"
+    assert [point.step for point in update.points] == [2]
