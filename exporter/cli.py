@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import shutil
 import signal
 import sys
 import time
@@ -16,6 +17,7 @@ from typing import TypeAlias
 
 from alerts.documents import DocumentError
 from exporter import logs
+from exporter.arguments import add_capture_flags, add_runs_flags
 from exporter.options import OptionError, add_flags, run_options
 
 OK, FAILED, USAGE = 0, 1, 2
@@ -58,7 +60,10 @@ def build_parser() -> argparse.ArgumentParser:
     parser.set_defaults(command=None)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 
-    for add in (_add_run, _add_check, _add_replay, _add_notify, _add_rules, _add_demo):
+    for add in (
+        *(_add_run, _add_check, _add_runs, _add_replay, _add_notify, _add_rules, _add_demo),
+        _add_gpu_capture,
+    ):
         add(commands)
     return parser
 
@@ -74,6 +79,14 @@ def _add_check(commands: Commands) -> None:
     check = commands.add_parser("check", help="validate configuration files")
     check.add_argument("files", nargs="+", type=Path, metavar="FILE")
     check.set_defaults(command=_check)
+
+
+def _add_runs(commands: Commands) -> None:
+    runs = commands.add_parser(
+        "runs", help="list active and recent runs with their alerts", allow_abbrev=False
+    )
+    add_runs_flags(runs)
+    runs.set_defaults(command=_runs)
 
 
 def _add_replay(commands: Commands) -> None:
@@ -119,6 +132,16 @@ def _add_demo(commands: Commands) -> None:
     demo.set_defaults(command=_demo)
 
 
+def _add_gpu_capture(commands: Commands) -> None:
+    capture = commands.add_parser(
+        "gpu-capture",
+        help="record what the GPU driver answers, for a bug report",
+        allow_abbrev=False,
+    )
+    add_capture_flags(capture)
+    capture.set_defaults(command=_gpu_capture)
+
+
 def _run(given: argparse.Namespace) -> int:
     from alerts.notify import redact  # noqa: PLC0415 - other commands need no daemon
     from alerts.notify.settings import ChannelError  # noqa: PLC0415 - as above
@@ -152,6 +175,34 @@ def _check(given: argparse.Namespace) -> int:
         else:
             _print(f"{file}: good")
     return USAGE if problems else OK
+
+
+def _runs(given: argparse.Namespace) -> int:
+    from exporter.app import run_list, run_table  # noqa: PLC0415 - not for the daemon
+    from exporter.config import load_config  # noqa: PLC0415 - pydantic models are built on import
+    from exporter.sources import SourceDown  # noqa: PLC0415 - as above
+
+    now = time.time()
+    choice = run_list.Choice(
+        tuple(given.experiment), now - given.since, given.limit, given.best, given.judged
+    )
+    try:
+        rows, more = run_list.list_runs(load_config(given.config_file), choice, now)
+    except SourceDown as error:
+        return _complain(error, FAILED)
+    if given.output == "json":
+        for row in rows:
+            _print(run_table.json_line(row))
+        return OK
+    if not rows:
+        _print("no such run is active or ended lately (--since)")
+        return OK
+    # Without a terminal nothing is cut: others read it.
+    for line in run_table.table(rows, shutil.get_terminal_size((0, 0)).columns):
+        _print(line)
+    if more:
+        _print(f"and {more} more (--limit)")
+    return OK
 
 
 def _replay(given: argparse.Namespace) -> int:
@@ -211,6 +262,26 @@ def _demo(given: argparse.Namespace) -> int:
     from exporter.demo import DemoOptions, run_demo  # noqa: PLC0415 - not for the daemon
 
     return run_demo(DemoOptions(given.duration, given.once, given.port, given.mlflow_port))
+
+
+def _gpu_capture(given: argparse.Namespace) -> int:
+    from exporter.app import gpu_capture  # noqa: PLC0415 - not for the daemon
+    from exporter.sources import SourceDown  # noqa: PLC0415 - as above
+
+    options = run_options(vars(given), os.environ)
+    try:
+        text = gpu_capture.text(options.simulate, options.simulate_profile)
+    except SourceDown as error:
+        return _complain(error, FAILED)
+    if given.output is None:
+        sys.stdout.write(text)
+        return OK
+    try:
+        given.output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        return _complain(OptionError(f"{error.filename}: {error.strerror}"), USAGE)
+    _print(f"{given.output}: written; serial numbers and uuids are masked")
+    return OK
 
 
 def _print(text: str) -> None:

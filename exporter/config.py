@@ -10,7 +10,8 @@ from pydantic import AfterValidator, Field
 
 from alerts.documents import Section, read, validate
 from alerts.promrules.settings import PrometheusSettings
-from alerts.thresholds import USER_THRESHOLDS, AlertSettings, Names, Seconds
+from alerts.thresholds import USER_THRESHOLDS, AlertSettings
+from alerts.values import Names, Seconds
 
 
 def _without_credentials(uri: str) -> str:
@@ -28,12 +29,24 @@ def _without_credentials(uri: str) -> str:
 
 
 Interval = Annotated[Seconds, Field(ge=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+def _not_blind(globs: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse a choice of nothing, which would look like a server without runs."""
+    if not globs:
+        raise ValueError('chooses nothing; leave it out for all, or write ["*"]')
+    return globs
+
+
+Chosen = Annotated[Names, AfterValidator(_not_blind)]
 
 
 class NvmlSection(Section):
-    """How GPUs are read."""
+    """How GPUs are read; `dcgm_aliases` shows the readings by the names of dcgm-exporter too."""
 
     interval: Interval = 10.0
+    dcgm_aliases: bool = False
 
 
 class MlflowSection(Section):
@@ -42,10 +55,18 @@ class MlflowSection(Section):
     tracking_uri: Annotated[str, AfterValidator(_without_credentials)] | None = None
     public_url: Annotated[str, AfterValidator(_without_credentials)] | None = None
     interval: Interval = 15.0
-    experiments: Names = ("*",)
+    discovery_interval: Interval | None = None
+    experiments: Chosen = ("*",)
     exclude_experiments: Names = ()
+    runs: Chosen = ("*",)
+    exclude_runs: Names = ()
+    tags: dict[str, str] = Field(default_factory=dict)
+    exclude_tags: dict[str, str] = Field(default_factory=dict)
+    max_runs: Count = 1_000
     ended_grace: Seconds = 300.0
-    max_metrics_per_run: Annotated[int, Field(ge=1)] = 200
+    metrics: Chosen = ("*",)
+    exclude_metrics: Names = ()
+    max_metrics_per_run: Count = 200
     system_metrics: bool = False
     params: Names = (
         "learning_rate",
@@ -54,6 +75,14 @@ class MlflowSection(Section):
         "gradient_accumulation_steps",
         "seed",
         "_name_or_path",
+    )
+    tag_params: Names = (
+        "lora_rank",
+        "lora_alpha",
+        "lora_target",
+        "dataset",
+        "template",
+        "finetuning_type",
     )
 
 

@@ -7,16 +7,18 @@ import logging
 import os
 import queue
 import signal
+import socket
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from types import FrameType
+from types import FrameType, MappingProxyType
 from typing import NamedTuple, NoReturn
 
 log = logging.getLogger("tunewatch.daemon")
 
 Hook = Callable[[], None]
+Hooks = Mapping[signal.Signals, Hook]
 
 STOP_SECONDS = 1.5
 RETRY_FIRST = 1.0
@@ -115,9 +117,9 @@ class _Ending(NamedTuple):
 class Daemon:
     """Runs workers until a signal or the death of one of them ends the process.
 
-    `on_reload` answers SIGHUP and must not block (it wakes a worker). `on_stop` are called in turn
-    when the process ends: together they have `stop_seconds`, and no worker is waited for, because a
-    call into a driver may never return.
+    `on_signal` answers signals that do not end the process; a hook must not block (it wakes a
+    worker). `on_stop` are called in turn when the process ends: together they have `stop_seconds`,
+    and no worker is waited for, because a call into a driver may never return.
     """
 
     def __init__(
@@ -125,30 +127,31 @@ class Daemon:
         workers: Sequence[Worker],
         *,
         on_stop: Sequence[Hook] = (),
-        on_reload: Hook = lambda: None,
+        on_signal: Hooks = MappingProxyType({}),
         stop_seconds: float = STOP_SECONDS,
     ) -> None:
         self._workers = tuple(workers)
         self._hiring = threading.Lock()
         self._running = False
         self._on_stop = tuple(on_stop)
-        self._on_reload = on_reload
+        self._on_signal = on_signal
         self._stop_seconds = stop_seconds
         # A SimpleQueue may be filled from a signal handler; an Event or a Queue could deadlock.
-        self._events: queue.SimpleQueue[_Ending | None] = queue.SimpleQueue()
+        self._events: queue.SimpleQueue[_Ending | Hook] = queue.SimpleQueue()
+        self._bell: socket.socket | None = None
 
     def run(self, begin: Hook = lambda: None) -> int:
         """Start all workers, wait for the end and return the exit code; needs the main thread.
 
         `begin` is called first, once no signal is missed; what it raises is passed on.
         """
-        with self._signals():
+        with self._wakened() as rung, self._signals():
             begin()
             with self._hiring:
                 self._running = True
                 for worker in self._workers:
                     worker.start(self.fail)
-            ending = self._wait()
+            ending = self._wait(rung)
             log.log(logging.ERROR if ending.code else logging.INFO, "stopping: %s", ending.reason)
             return self._stop() or ending.code
 
@@ -167,11 +170,11 @@ class Daemon:
 
     def stop(self, reason: str) -> None:
         """End the process in good order; may be called from any thread."""
-        self._events.put(_Ending(reason, 0))
+        self._post(_Ending(reason, 0))
 
     def fail(self, reason: str) -> None:
         """End the process with exit code 1, so that whoever started it starts it again."""
-        self._events.put(_Ending(reason, 1))
+        self._post(_Ending(reason, 1))
 
     def problems(self, now: float) -> list[str]:
         """Say which workers hang; `now` is a reading of the monotonic clock."""
@@ -182,10 +185,23 @@ class Daemon:
         """Return how many errors each worker has survived."""
         return {worker.name: worker.failures for worker in self._workers}
 
-    def _wait(self) -> _Ending:
-        while (ending := self._events.get()) is None:
-            self._call(self._on_reload)
-        return ending
+    def _post(self, event: _Ending | Hook) -> None:
+        self._events.put(event)
+        if self._bell is not None:
+            # A bell that is full has rung, one that is closed wakes nobody any more.
+            with contextlib.suppress(OSError):
+                self._bell.send(b"!")
+
+    def _wait(self, rung: socket.socket) -> _Ending:
+        while True:
+            try:
+                event = self._events.get_nowait()
+            except queue.Empty:
+                rung.recv(4096)
+                continue
+            if isinstance(event, _Ending):
+                return event
+            self._call(event)
 
     def _stop(self) -> int:
         with self._hiring:
@@ -215,21 +231,34 @@ class Daemon:
         return True
 
     @contextlib.contextmanager
+    def _wakened(self) -> Iterator[socket.socket]:
+        """Give the main thread something to wait at that every signal and every event wakes.
+
+        The kernel may hand a signal to any thread. One that waits for a lock is not woken by what
+        another thread was handed, and Python answers signals on the main thread alone.
+        """
+        rung, self._bell = socket.socketpair()
+        self._bell.settimeout(0)
+        before = signal.set_wakeup_fd(self._bell.fileno(), warn_on_full_buffer=False)
+        with rung, self._bell:
+            try:
+                yield rung
+            finally:
+                signal.set_wakeup_fd(before)
+
+    @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
-        previous = {
-            signal.SIGTERM: signal.signal(signal.SIGTERM, self._on_signal),
-            signal.SIGINT: signal.signal(signal.SIGINT, self._on_signal),
-            signal.SIGHUP: signal.signal(signal.SIGHUP, self._on_signal),
-        }
+        numbers = (signal.SIGTERM, signal.SIGINT, *self._on_signal)
+        previous = {number: signal.signal(number, self._handle) for number in numbers}
         try:
             yield
         finally:
             for number, handler in previous.items():
                 signal.signal(number, handler)
 
-    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
-        name = signal.Signals(number).name
-        self._events.put(None if number == signal.SIGHUP else _Ending(name, 0))
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
+        known = signal.Signals(number)
+        self._post(self._on_signal.get(known) or _Ending(known.name, 0))
 
 
 def exit_now(code: int) -> NoReturn:

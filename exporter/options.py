@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import re
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,12 +15,20 @@ from typing import Any
 LOG_LEVELS = ("debug", "info", "warn", "error")
 LOG_FORMATS = ("logfmt", "json")
 MOST_SIMULATED = 64
+SIMULATED_PROFILES = (
+    *("h100", "h100-mig", "h200", "b200", "a100", "a100-mig"),
+    *("l40s", "rtx4080", "rtx4090", "t4", "v100"),
+)
 HOMELESS_STATE_FILE = Path("tunewatch-state.json")
+KUBELET_SOCKET = Path("/var/lib/kubelet/pod-resources/kubelet.sock")
 
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What the flags say; `simulate` is the number of simulated GPUs, 0 for real ones."""
+    """What the flags say; `simulate` is the number of simulated GPUs, 0 for real ones.
+
+    `collect_pods` is None where nobody said: pods are read then where the kubelet can be asked.
+    """
 
     config_file: Path | None = None
     listen_address: str = ":10390"
@@ -27,9 +36,14 @@ class RunOptions:
     log_format: str = "logfmt"
     collect_nvml: bool = True
     collect_mlflow: bool = True
+    collect_pods: bool | None = None
+    collect_processes: bool = False
+    pods_socket: Path = KUBELET_SOCKET
     simulate: int = 0
+    simulate_profile: str = "h100"
     state_file: Path = HOMELESS_STATE_FILE
     node: str = ""
+    nodes: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +75,7 @@ class Flag:
     def default_text(self) -> str:
         """What holds when nothing is given, in words."""
         value = getattr(RunOptions(), self.field)
-        if self.is_switch:
+        if self.is_switch and not self.default:
             return "on" if value else "off"
         return self.default or str(value)
 
@@ -83,6 +97,19 @@ def _count(text: str) -> int:
     return number
 
 
+def _addresses(text: str) -> tuple[tuple[str, int], ...]:
+    return tuple(_address(part.strip()) for part in text.split(",") if part.strip())
+
+
+def _address(text: str) -> tuple[str, int]:
+    match = re.fullmatch(
+        r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<host>[^\[\]:\s]+)):(?P<port>\d+)", text
+    )
+    if match is None or not 0 < int(match["port"]) <= 65535:
+        raise ValueError("should be HOST:PORT, several of them with commas between")
+    return match["ipv6"] or match["host"], int(match["port"])
+
+
 FLAGS = (
     Flag("config.file", "config_file", "the configuration", Path, "FILE", default="built-in"),
     Flag("web.listen-address", "listen_address", "where to serve HTTP", str, "[HOST]:PORT"),
@@ -96,11 +123,33 @@ FLAGS = (
         parse_switch,
     ),
     Flag(
+        "collector.pods",
+        "collect_pods",
+        "ask this node's kubelet which pod holds which GPU",
+        parse_switch,
+        default="on where the kubelet's socket is",
+    ),
+    Flag(
+        "collector.processes",
+        "collect_processes",
+        "add up GPU memory and time by pod, from the processes of this node (needs hostPID)",
+        parse_switch,
+    ),
+    Flag("pods.socket", "pods_socket", "the kubelet's pod-resources socket", Path, "FILE"),
+    Flag(
         "nvml.simulate",
         "simulate",
         "simulate so many GPUs instead of reading real ones",
         _count,
         "N",
+    ),
+    Flag(
+        "nvml.simulate-profile",
+        "simulate_profile",
+        "what is simulated: a kind of board with a driver of its time",
+        str,
+        "",
+        SIMULATED_PROFILES,
     ),
     Flag(
         "state.file",
@@ -119,6 +168,15 @@ FLAGS = (
         "NAME",
         default="$NODE_NAME, or the host name",
     ),
+    Flag(
+        "nodes.address",
+        "nodes",
+        "the processes of other nodes, whose GPUs the run role judges; a name such as that of a "
+        "headless Service stands for all its addresses",
+        _addresses,
+        "HOST:PORT[,…]",
+        default="none",
+    ),
 )
 
 
@@ -126,9 +184,9 @@ class OptionError(Exception):
     """An environment variable holds something that its flag does not take."""
 
 
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    """Give a parser every flag; one that is not given is absent from the result."""
-    for flag in FLAGS:
+def add_flags(parser: argparse.ArgumentParser, flags: Iterable[Flag] = FLAGS) -> None:
+    """Give a parser these flags; one that is not given is absent from the result."""
+    for flag in flags:
         text = f"{flag.help} (default: {flag.default_text}) [${flag.variable}]"
         if flag.is_switch:
             parser.add_argument(
@@ -207,10 +265,24 @@ This page is written by `python -m exporter.options`.
 |---|---|---|---|
 """
 
+_SIGNALS = """
+# Signals
+
+`SIGTERM` and `SIGINT` store everything and end, `SIGHUP` reads the configuration again.
+
+`SIGUSR1` gives the NVIDIA driver back and `SIGUSR2` takes it again, since a driver in use cannot be
+unloaded, nor a GPU in use be reset. To upgrade it while tunewatch runs, send `SIGUSR1` (in
+Kubernetes `kubectl exec POD -- kill -USR1 1`) and wait for the log line `nvml is down: NVML was
+given back on purpose`, or for `tunewatch_source_released{source="nvml"} 1`. Meanwhile the GPUs have
+no series, and `source_down` does not fire. After `SIGUSR2` the counters go on, and a library of
+another version is loaded by itself; but a container has the one that it was created with, so create
+it anew.
+"""
+
 
 def reference() -> str:
     """Write the reference page."""
-    return _REFERENCE + "".join(_row(flag) for flag in FLAGS)
+    return _REFERENCE + "".join(_row(flag) for flag in FLAGS) + _SIGNALS
 
 
 def _row(flag: Flag) -> str:

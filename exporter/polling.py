@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import random
 import time
 from collections.abc import Callable
@@ -10,7 +11,7 @@ from typing import Any
 
 from exporter.board import Board
 from exporter.snapshot import Health, Reading
-from exporter.sources import Source, SourceDown
+from exporter.sources import Source, SourceDown, SourceReleased
 
 log = logging.getLogger("tunewatch.source")
 
@@ -26,7 +27,7 @@ class Poller:
     was up, every minute once it was (or at its own interval, if that is longer). A failed
     attempt leaves nothing of data that have a life, and keeps facts that stay true. `on_publish` is
     called with the source's name and the time after each reading; `monotonic` (seconds) measures
-    durations, `jitter` (0 to 1) spreads retries.
+    durations, `jitter` (0 to 1) spreads beats and retries.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Poller:
         self._last_success_at: float | None = None
         self._failures = 0
         self._streak = 0
+        self._on_beat = False
         self._told: set[str] = set()
 
     def tick(self, now: float) -> float:
@@ -56,22 +58,22 @@ class Poller:
         """
         self._board.begin(self._source.name, now)
         started = self._monotonic()
-        problem = "unexpected error, see the log"
+        problem, released = "unexpected error, see the log", False
         try:
             self._data = self._source.collect(now)
             problem = ""
         except SourceDown as down:
-            problem = str(down)
+            problem, released = str(down), isinstance(down, SourceReleased)
             self._tell(down)
         finally:
             duration = self._monotonic() - started
-            self._note(problem, now)
-            self._publish(problem, now, duration)
+            self._note(problem, now, released=released)
+            self._publish(problem, now, duration, released=released)
         return self._backoff() if problem else self._until_next(duration)
 
-    def _note(self, problem: str, now: float) -> None:
+    def _note(self, problem: str, now: float, *, released: bool) -> None:
         if problem:
-            self._failures += 1
+            self._failures += not released
             self._streak += 1
             if self._source.lifetime is not None:
                 self._data = None
@@ -82,7 +84,7 @@ class Poller:
         self._streak = 0
         self._last_success_at = now
 
-    def _publish(self, problem: str, now: float, duration: float) -> None:
+    def _publish(self, problem: str, now: float, duration: float, *, released: bool) -> None:
         lifetime = self._source.lifetime
         health = Health(
             up=not problem,
@@ -92,6 +94,7 @@ class Poller:
             failures=self._failures,
             problem=problem,
             expected=self._source.expected or self._last_success_at is not None,
+            released=released,
         )
         valid_until = None if lifetime is None else now + lifetime
         self._board.publish(self._source.name, Reading(self._data, health, valid_until))
@@ -103,11 +106,21 @@ class Poller:
         if problem in self._told or len(self._told) >= _PROBLEMS_REMEMBERED:
             return
         self._told.add(problem)
-        log.warning("%s is down: %s", self._source.name, problem)
+        level = logging.INFO if isinstance(down, SourceReleased) else logging.WARNING
+        log.log(level, "%s is down: %s", self._source.name, problem)
 
     def _until_next(self, duration: float) -> float:
-        """Stay on the source's beat: a slow collection skips beats instead of queueing them."""
-        return self._source.interval - duration % self._source.interval
+        """Stay on the source's beat: a slow collection skips beats instead of queueing them.
+
+        A system is left alone for at least as long as it was busy with us. Where on the clock the
+        beat lies is left to chance, so that processes that were started together part.
+        """
+        interval = self._source.interval
+        wait = interval - duration % interval
+        if not self._on_beat:
+            self._on_beat = True
+            wait *= self._jitter()
+        return wait + interval * math.ceil(max(0.0, duration - wait) / interval)
 
     def _backoff(self) -> float:
         bound = NEVER_UP_BACKOFF if self._last_success_at is None else WAS_UP_BACKOFF

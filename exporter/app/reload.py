@@ -14,6 +14,7 @@ from exporter.config import Config, config_hash, load_config
 log = logging.getLogger("tunewatch.config")
 
 LOOK_SECONDS = 5.0
+_Fingerprint = tuple[int, int, int]
 _FIXED_SECTIONS = ("nvml", "mlflow")
 
 
@@ -27,11 +28,12 @@ class Configuration:
 
     def __init__(self, path: Path | None, now: float) -> None:
         self._path = path
-        self._seen = _fingerprint(path)
         self._asked = False
         self._changing = threading.Lock()
         self.apply: Callable[[Config, float], None] = lambda _config, _now: None
-        self.config = self._started = load_config(path)
+        begun = _fingerprint(path)
+        self.config = self._started = self._wanted = load_config(path)
+        self._seen = (begun, *self._addresses())
         self.hash = config_hash(self.config)
         self.reloaded_at = now
         self.problem = ""
@@ -41,8 +43,11 @@ class Configuration:
         self._asked = True
 
     def watch(self, now: float) -> float:
-        """Reload if the file has changed; return the seconds until the next look."""
-        if self._asked or _fingerprint(self._path) != self._seen:
+        """Reload if the file, or one that holds an address, has changed.
+
+        Returns the seconds until the next look.
+        """
+        if self._asked or (_fingerprint(self._path), *self._addresses()) != self._seen:
             self._asked = False
             self.reload(now)
         return LOOK_SECONDS
@@ -50,9 +55,12 @@ class Configuration:
     def reload(self, now: float) -> str:
         """Read the file again; return what is wrong with it, or "" when it is in force."""
         with self._changing:
-            self._seen = _fingerprint(self._path)
+            # Looked at before they are read, so that what changes meanwhile is read again.
+            begun = _fingerprint(self._path)
+            self._seen = (begun, *self._addresses())
             try:
-                fresh = load_config(self._path)
+                fresh = self._wanted = load_config(self._path)
+                self._seen = (begun, *self._addresses())
                 self.apply(fresh, now)
             except (DocumentError, ChannelError) as error:
                 self.problem = str(error)
@@ -67,13 +75,19 @@ class Configuration:
             log.info("configuration %s is in force", self.hash)
             return ""
 
+    def _addresses(self) -> tuple[_Fingerprint | None, ...]:
+        """Return what changes when an address is replaced, as secrets are that rotate."""
+        notify = self._wanted.notify
+        named = (*(channel.url_file for channel in notify.channels), notify.heartbeat_url_file)
+        return tuple(_fingerprint(Path(name)) for name in named if name)
+
     def _warn_of_fixed(self, fresh: Config) -> None:
         changed = [s for s in _FIXED_SECTIONS if getattr(fresh, s) != getattr(self._started, s)]
         if changed:
             log.warning("restart tunewatch for the changes in: %s", ", ".join(changed))
 
 
-def _fingerprint(path: Path | None) -> tuple[int, int, int] | None:
+def _fingerprint(path: Path | None) -> _Fingerprint | None:
     """Return what changes when a file is written, or replaced as Kubernetes replaces it."""
     try:
         found = path.stat() if path else None

@@ -22,14 +22,18 @@ from exporter.bridge import observations
 from exporter.config import Config
 from exporter.daemon import Worker
 from exporter.feed import Feed
-from exporter.metrics import alerting, runs
+from exporter.metrics import alerting, nodes, runs
 from exporter.metrics.health import SourceState
 from exporter.metrics.page import Page, Section
 from exporter.options import RunOptions
 from exporter.snapshot import Health, Reading
+from exporter.sources import Source
+from exporter.sources.nodes import Addresses, NodesSource
 
 NAME = "alerts"
 TICK_SECONDS = 2.0
+FEED_PATIENCE = 5.0
+"""How long a poll waits for the engine to catch up before it leaves the rest to the next one."""
 SHOW_SECONDS = 10.0
 """How often numbers that grow with the clock are shown anew while nothing happens."""
 LIVENESS = 300.0
@@ -51,14 +55,19 @@ class RunRole:
         self._shown_at = 0.0
         self._has_news = False
         self._judging = Worker(NAME, self._tick, liveness=LIVENESS)
-        self._feed = Feed(self._judging.wake)
+        self._feed = Feed(self._judging.wake, patience=FEED_PATIENCE)
         self._tellers = Tellers(config.notify, environ, redactor)
         self.engine = _engine(config, self._tellers.outbox, options)
-        self.source = mlflow_source(config, environ, self._feed, self.engine.cursors())
-        self.sections = {
-            self.source.name: Section(runs.families, self.source.interval),
-            NAME: Section(alerting.families),
-        }
+        mirror = mlflow_source(config, environ, self._feed, self.engine.cursors())
+        self.sources: list[Source] = [mirror]
+        self.sections = {mirror.name: Section(runs.families, mirror.interval)}
+        if options.nodes:
+            # Nodes read their GPUs at this pace: asking more often would bring nothing new.
+            pace = config.nvml.interval
+            others = NodesSource(Addresses(options.nodes), options.node, interval=pace)
+            self.sources.append(others)
+            self.sections[others.name] = Section(nodes.families, others.interval)
+        self.sections[NAME] = Section(alerting.families)
         self._states: Callable[[float], tuple[SourceState, ...]] = lambda _: ()
         self._warm: Callable[[str, float], None] = lambda _name, _now: None
         self._expected: Collection[str] = ()
@@ -69,7 +78,11 @@ class RunRole:
         self._states, self._warm, self._expected = page.sources, page.warm, expected
 
     def begin(self, crew: Crew) -> None:
-        """Have a crew run the judge, a sender for each channel, and the heartbeat."""
+        """Have a crew run the judge, a sender for each channel, and the heartbeat.
+
+        What was stored is shown at once: alerts that fire must not seem gone after a restart.
+        """
+        self._show(time.time())
         crew.add(self._judging)
         self._tellers.begin(self.engine.notice_for, crew)
 

@@ -27,6 +27,7 @@ RULE_PARAMS = frozenset(
     }
 )
 """Params that rules and messages read, whether they are exported or not."""
+DISCOVERY_SECONDS = 30.0
 
 
 def mlflow_settings(config: Config) -> MlflowSettings:
@@ -37,17 +38,33 @@ def mlflow_settings(config: Config) -> MlflowSettings:
         public_url=section.public_url or "",
         experiments=section.experiments,
         exclude_experiments=section.exclude_experiments,
+        runs=section.runs,
+        exclude_runs=section.exclude_runs,
+        tags=section.tags,
+        exclude_tags=section.exclude_tags,
+        max_runs=section.max_runs,
         interval=section.interval,
+        discovery_interval=section.discovery_interval or _discovery(section.interval),
         ended_grace=section.ended_grace,
+        metrics=section.metrics,
+        exclude_metrics=section.exclude_metrics,
         max_metrics_per_run=section.max_metrics_per_run,
         system_metrics=section.system_metrics,
         params=section.params,
+        tag_params=section.tag_params,
     )
 
 
+def _discovery(interval: float) -> float:
+    """Return the default: listing experiments costs a server four times what other polls do."""
+    return max(interval, min(4 * interval, DISCOVERY_SECONDS))
+
+
 def rule_inputs(config: Config) -> RuleInputs:
-    """Return which metrics are read point by point, and which params the rules look at."""
-    return RuleInputs(Roles(config.rules.metrics).plays, RULE_PARAMS)
+    """Return what the rules need to know of runs."""
+    rules = config.rules
+    patience = min(rules.run_stalled.min_silence, rules.run_stalled.early_silence)
+    return RuleInputs(Roles(rules.metrics).plays, RULE_PARAMS, patience)
 
 
 def mlflow_source(

@@ -87,7 +87,7 @@ class Tellers:
                 crew.remove(worker)
                 del self._senders[name]
         for name in wanted.keys() - self._senders.keys():
-            sender = Sender(wanted[name], self.outbox, self._notice_for)
+            sender = Sender(wanted[name], self.outbox, self._notice_for, time.monotonic)
             worker = Worker(f"notify-{name}", sender.tick)
             self._senders[name] = wanted[name], worker
             crew.add(worker)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from alerts import signals
-from alerts.model import Outcome, RunFacts
+from alerts.model import Outcome, RunFacts, Subject
 from alerts.notify.numbers import perplexity
 from alerts.signals import RUN, RUN_SET
 from alerts.state import Alert
@@ -45,18 +45,34 @@ DIAGNOSIS = Metric(
     "1 for the gravest finding that holds of the run; healthy or undecided where none does",
     (*RUN, "diagnosis"),
 )
+RUN_GPU = Metric(
+    "tunewatch_run_gpu_info",
+    "gauge",
+    "A GPU or MIG instance that the run trains on, as its tags and the kubelets tell, to join with"
+    " other series by uuid; always 1",
+    (*RUN, "uuid"),
+)
+TRAINING_BUSY = Metric(
+    signals.GPU_TRAINING_BUSY,
+    "gauge",
+    "How busy a GPU was over the last minutes (rules.gpu_idle_while_training.window) on which a run"
+    " has trained for at least as long, in percent",
+    ("uuid",),
+)
+MACHINE = ("uuid", "source", "workload_node")
+"""The labels of what is about no run; the last says where the GPU or source is, or which node."""
 VERDICT = Metric(
     signals.VERDICT,
     "gauge",
     "Rules that are now breached (with the severity), not applicable, or excused: beyond their"
     " limit for a good reason",
-    ("rule", "verdict", "severity", *RUN_SET, "uuid", "source"),
+    ("rule", "verdict", "severity", *RUN_SET, *MACHINE),
 )
 ALERT = Metric(
     "tunewatch_alert_state",
     "gauge",
     "Alerts that are pending or firing",
-    ("rule", "severity", "state", *RUN_SET, "uuid", "source"),
+    ("rule", "severity", "state", *RUN_SET, *MACHINE),
 )
 THRESHOLD = Metric(
     "tunewatch_threshold", "gauge", "Limit that a rule compares its signal with", ("rule",)
@@ -81,6 +97,13 @@ HEARTBEATS = Metric(
     "Heartbeats that were due, by how they ended; withheld while the process is not healthy",
     ("outcome",),
 )
+EVALUATION_ERRORS = Metric(
+    "tunewatch_evaluation_errors_total",
+    "counter",
+    "Unexpected errors that judging survived, by what each cost: a rule's answer, a run's news, or"
+    " those of the fleet (GPUs, sources and nodes); the log has the traceback",
+    ("cost",),
+)
 
 METRICS: tuple[Metric, ...] = (
     *SIGNALS.values(),
@@ -90,6 +113,8 @@ METRICS: tuple[Metric, ...] = (
     BEST_LOSS,
     BEST_STEP,
     DIAGNOSIS,
+    RUN_GPU,
+    TRAINING_BUSY,
     VERDICT,
     ALERT,
     THRESHOLD,
@@ -97,6 +122,7 @@ METRICS: tuple[Metric, ...] = (
     PENDING,
     STATE_BYTES,
     HEARTBEATS,
+    EVALUATION_ERRORS,
 )
 
 
@@ -112,6 +138,9 @@ def families(view: AlertsView) -> Iterator[Family]:
     yield Family(BEST_LOSS, list(_best(view, lambda best: best[1])))
     yield Family(BEST_STEP, list(_best(view, lambda best: best[0])))
     yield Family(DIAGNOSIS, list(_diagnoses(view)))
+    yield Family(RUN_GPU, list(_devices(view)))
+    busy = view.training_busy.items()
+    yield Family(TRAINING_BUSY, [Sample((subject.id,), pct) for subject, pct in busy])
     yield Family(VERDICT, [s for run in view.runs for s in _verdicts(run)])
     yield Family(VERDICT, [_breach(a.alert) for a in view.alerts if _is_breached(a.alert)])
     yield Family(ALERT, [_alert(shown) for shown in view.alerts])
@@ -120,6 +149,7 @@ def families(view: AlertsView) -> Iterator[Family]:
     yield Family(PENDING, [Sample((channel,), n) for channel, n in view.undelivered.items()])
     yield Family(STATE_BYTES, [Sample((), view.state_bytes)] if view.state_bytes else [])
     yield Family(HEARTBEATS, [Sample((outcome,), n) for outcome, n in view.heartbeats.items()])
+    yield Family(EVALUATION_ERRORS, [Sample((cost,), n) for cost, n in view.errors.items()])
 
 
 def _run(facts: RunFacts | None) -> tuple[str, str, str]:
@@ -156,12 +186,18 @@ def _diagnoses(view: AlertsView) -> Iterator[Sample]:
             yield Sample((*_run(run.facts), run.diagnosis), 1)
 
 
+def _devices(view: AlertsView) -> Iterator[Sample]:
+    for run in view.runs:
+        for uuid in view.devices.get(run.facts.run_id, ()):
+            yield Sample((*_run(run.facts), uuid), 1)
+
+
 def _verdicts(run: RunView) -> Iterator[Sample]:
     for verdict in run.verdicts:
         told = signals.EXCUSED if verdict.excused else verdict.outcome.value
         severity = verdict.severity.value if verdict.severity else ""
         if verdict.excused or verdict.outcome in (Outcome.BREACH, Outcome.NOT_APPLICABLE):
-            where = (*_run(run.facts), verdict.eval_set, "", "")
+            where = (*_run(run.facts), verdict.eval_set, "", "", "")
             yield Sample((verdict.rule, told, severity, *where), 1)
 
 
@@ -171,17 +207,19 @@ def _is_breached(alert: Alert) -> bool:
 
 
 def _breach(alert: Alert) -> Sample:
-    subject = alert.key.subject
-    uuid, source = ((subject.id, ""), ("", subject.id))[subject.kind == "source"]
-    severity = alert.severity.value
-    return Sample((alert.key.rule, "breach", severity, "", "", "", "", uuid, source), 1)
+    severity, where = alert.severity.value, _machine(alert.key.subject)
+    return Sample((alert.key.rule, "breach", severity, "", "", "", "", *where), 1)
 
 
 def _alert(shown: AlertView) -> Sample:
     alert = shown.alert
     subject = alert.key.subject
-    uuid = subject.id if subject.kind == "gpu" else ""
-    source = subject.id if subject.kind == "source" else ""
     run = _run(shown.run) if shown.run else ("", subject.id if subject.kind == "run" else "", "")
     labels = (alert.key.rule, alert.severity.value, alert.state, *run, alert.key.eval_set)
-    return Sample((*labels, uuid, source), 1)
+    return Sample((*labels, *_machine(subject)), 1)
+
+
+def _machine(subject: Subject) -> tuple[str, str, str]:
+    uuid = subject.id if subject.kind == "gpu" else ""
+    source = subject.id if subject.kind == "source" else ""
+    return uuid, source, subject.node

@@ -6,14 +6,17 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from exporter.metrics import alerting, gpu, own, runs
+from exporter.metrics import alerting, dcgm, gpu, nodes, own, pods, runs
 from exporter.metrics.family import Metric
 
 SECTIONS: Mapping[str, tuple[Metric, ...]] = {
     "GPUs": gpu.METRICS,
+    "Pods on GPUs": pods.METRICS,
     "Runs": runs.METRICS,
     "Signals and alerts": alerting.METRICS,
+    "Other nodes": nodes.METRICS,
     "The daemon itself": own.METRICS,
+    "Names of DCGM (only with `nvml.dcgm_aliases`)": dcgm.METRICS,
 }
 """The metrics by chapter of the reference page."""
 

@@ -30,6 +30,7 @@ class Wanted(NamedTuple):
 class _Rendered(NamedTuple):
     reading: AnyReading
     piece: Piece
+    series: int
     duplicates: int
 
 
@@ -45,9 +46,11 @@ class Fragment:
         self._told: set[str] = set()
 
     def state(self) -> FragmentState:
-        """Return the counts of what could not be shown."""
-        duplicates = max((r.duplicates for r in tuple(self._rendered.values())), default=0)
-        return FragmentState(self._name, self._failures, duplicates)
+        """Return the counts of what is shown and of what could not be."""
+        rendered = tuple(self._rendered.values())
+        duplicates = max((r.duplicates for r in rendered), default=0)
+        series = max((r.series for r in rendered), default=0)
+        return FragmentState(self._name, self._failures, duplicates, series)
 
     def piece(self, reading: AnyReading, wanted: Wanted, now: float) -> Piece:
         """Return the reading's data as wanted; nothing if there are none or their life is over.
@@ -88,8 +91,8 @@ class Fragment:
             encoded = encode(self._families(reading.data), form)
         except Exception as error:  # noqa: BLE001 - supervises fragments: one must not cost the page
             self._failed(error)
-            return _Rendered(reading, _EMPTY, 0)
-        return _Rendered(reading, Piece(encoded.text), encoded.duplicates)
+            return _Rendered(reading, _EMPTY, 0, 0)
+        return _Rendered(reading, Piece(encoded.text), encoded.series, encoded.duplicates)
 
     def _failed(self, error: Exception) -> None:
         self._failures += 1

@@ -6,9 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 
-from prometheus_client.process_collector import ProcessCollector
-
 from alerts import signals
+from exporter.metrics import resources
 from exporter.metrics.family import Family, Metric, Sample
 from exporter.metrics.health import SourceState
 
@@ -19,6 +18,12 @@ SOURCE_EXPECTED = Metric(
     signals.SOURCE_EXPECTED,
     "gauge",
     "Whether the source was configured or has been up, so that people must know when it is down",
+    ("source",),
+)
+SOURCE_RELEASED = Metric(
+    "tunewatch_source_released",
+    "gauge",
+    "Whether the source was given back on purpose and not taken again, so that nobody misses it",
     ("source",),
 )
 SOURCE_STUCK = Metric(
@@ -79,6 +84,9 @@ RENDER_FAILURES = Metric(
     "Readings that could not be shown on the page because of an unexpected error",
     ("fragment",),
 )
+SERIES = Metric(
+    "tunewatch_series", "gauge", "Series that the fragment adds to the page", ("fragment",)
+)
 DUPLICATE_SERIES = Metric(
     "tunewatch_duplicate_series",
     "gauge",
@@ -86,18 +94,10 @@ DUPLICATE_SERIES = Metric(
     ("fragment",),
 )
 
-_PROCESS = (
-    Metric("process_cpu_seconds_total", "counter", "User and system CPU time in seconds"),
-    Metric("process_virtual_memory_bytes", "gauge", "Virtual memory size"),
-    Metric("process_resident_memory_bytes", "gauge", "Resident memory size"),
-    Metric("process_start_time_seconds", "gauge", "When the process started, in Unix seconds"),
-    Metric("process_open_fds", "gauge", "Open file descriptors"),
-    Metric("process_max_fds", "gauge", "Limit of open file descriptors"),
-)
-
 METRICS: tuple[Metric, ...] = (
     SOURCE_UP,
     SOURCE_EXPECTED,
+    SOURCE_RELEASED,
     SOURCE_STUCK,
     SOURCE_DURATION,
     SOURCE_LAST_SUCCESS,
@@ -110,8 +110,9 @@ METRICS: tuple[Metric, ...] = (
     RULES_INFO,
     WORKER_FAILURES,
     RENDER_FAILURES,
+    SERIES,
     DUPLICATE_SERIES,
-    *_PROCESS,
+    *resources.METRICS,
 )
 
 
@@ -141,6 +142,7 @@ class FragmentState:
     name: str
     failures: int
     duplicates: int
+    series: int = 0
 
 
 def families(
@@ -148,14 +150,19 @@ def families(
 ) -> Iterator[Family]:
     """Tell the state of the process, its sources and its page; reads /proc for the resources."""
     return chain(
-        _of_sources(sources), _of_process(process), _of_fragments(fragments), _of_resources()
+        *(_of_sources(sources), _of_process(process), _of_fragments(fragments)),
+        resources.families(),
     )
 
 
 def _of_sources(sources: Sequence[SourceState]) -> Iterator[Family]:
     known = [(source.name, source.health) for source in sources if source.health is not None]
     yield Family(SOURCE_UP, [Sample((s.name,), s.up) for s in sources])
-    yield Family(SOURCE_EXPECTED, [Sample((name,), health.expected) for name, health in known])
+    yield Family(
+        SOURCE_EXPECTED,
+        [Sample((name,), health.expected and not health.released) for name, health in known],
+    )
+    yield Family(SOURCE_RELEASED, [Sample((name,), health.released) for name, health in known])
     yield Family(SOURCE_STUCK, [Sample((s.name,), s.stuck) for s in sources])
     yield Family(SOURCE_DURATION, [Sample((name,), health.duration) for name, health in known])
     yield Family(
@@ -188,18 +195,8 @@ def _of_process(process: ProcessState) -> Iterator[Family]:
 
 def _of_fragments(fragments: Sequence[FragmentState]) -> Iterator[Family]:
     yield Family(RENDER_FAILURES, [Sample((f.name,), f.failures) for f in fragments])
+    yield Family(SERIES, [Sample((f.name,), f.series) for f in fragments])
     yield Family(DUPLICATE_SERIES, [Sample((f.name,), f.duplicates) for f in fragments])
-
-
-_COLLECTOR = ProcessCollector(registry=None)
-
-
-def _of_resources() -> Iterator[Family]:
-    """Read /proc as every Prometheus client does; a number that it lacks is an absent series."""
-    values = {
-        sample.name: sample.value for found in _COLLECTOR.collect() for sample in found.samples
-    }
-    return (_one(metric, values[metric.name]) for metric in _PROCESS if metric.name in values)
 
 
 def _one(metric: Metric, value: float, *labels: str) -> Family:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import queue
@@ -11,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from cheroot import wsgi
+from cheroot.server import HTTPConnection, HTTPRequest
 
 from exporter.server.address import Address, ListenError
 from exporter.server.app import Application, Routes
@@ -23,6 +25,8 @@ THREADS = 8
 QUEUED_REQUESTS = 64
 QUEUE_SECONDS = 1
 IDLE_SECONDS = 5
+HEADER_SECONDS = 10.0
+"""How long a client may take to send the head of a request, in whatever pieces."""
 MAX_HEADER_BYTES = 16 * 1024
 MAX_BODY_BYTES = 64 * 1024
 
@@ -89,9 +93,36 @@ class Server:
                 self._on_death("the HTTP server ended unexpectedly")
 
 
-class _HttpServer(wsgi.Server):
-    """Cheroot's server with our limits, our log, and the reason why it could not listen."""
+class _Request(HTTPRequest):
+    """A request whose head has to come within a time, however slowly its client writes."""
 
+    def parse_request(self) -> None:
+        deadline = threading.Timer(HEADER_SECONDS, self._give_up)
+        deadline.daemon = True
+        deadline.start()
+        try:
+            super().parse_request()
+        finally:
+            deadline.cancel()
+
+    def _give_up(self) -> None:
+        with contextlib.suppress(OSError):
+            self.conn.socket.shutdown(socket.SHUT_RD)
+
+
+class _Connection(HTTPConnection):
+    RequestHandlerClass = _Request
+    heard = False
+
+
+class _HttpServer(wsgi.Server):
+    """Cheroot's server with our limits, our log, and the reason why it could not listen.
+
+    Its threads serve clients that speak; silent ones wait, for as long as idle ones may, where
+    they cost nothing but a socket.
+    """
+
+    ConnectionClass = _Connection
     max_request_header_size = MAX_HEADER_BYTES
     max_request_body_size = MAX_BODY_BYTES
 
@@ -117,6 +148,13 @@ class _HttpServer(wsgi.Server):
             self.bind_error = error
             raise
         return bound
+
+    def process_conn(self, conn: _Connection) -> None:
+        if conn.heard:
+            super().process_conn(conn)
+        else:
+            conn.heard = True
+            self.put_conn(conn)
 
     def error_log(self, msg: str = "", level: int = logging.INFO, traceback: Any = False) -> None:  # noqa: ANN401, FBT002 - cheroot's signature
         # A client that hangs up or speaks nonsense is no news for whoever reads the log.

@@ -28,8 +28,8 @@ class Routes:
     """What the paths are answered with; every callable may be called from several threads.
 
     `metrics` takes the Accept header and whether gzip is accepted. `problems` and `not_ready` say
-    what is wrong, nothing meaning that all is well. `alerts` returns a value that JSON can hold.
-    `reload` returns what is wrong with the configuration, or "" when it is in force.
+    what is wrong, nothing meaning that all is well. `alerts` and `node` return values that JSON can
+    hold. `reload` returns what is wrong with the configuration, or "" when it is in force.
     """
 
     metrics: Callable[[str, bool], Rendered]
@@ -37,6 +37,7 @@ class Routes:
     not_ready: Callable[[], Sequence[str]]
     landing: Callable[[], Landing]
     alerts: Callable[[], object]
+    node: Callable[[], object]
     reload: Callable[[], str]
 
 
@@ -64,7 +65,8 @@ class Application:
             "/-/healthy": _readable(lambda _: _verdict(routes.problems(), "healthy")),
             "/-/ready": _readable(lambda _: _verdict(routes.not_ready(), "ready")),
             "/-/reload": {"POST": self._reload},
-            "/api/v1/alerts": _readable(self._alerts),
+            "/api/v1/alerts": _readable(lambda _: _json(routes.alerts())),
+            "/api/v1/node": _readable(lambda _: _json(routes.node())),
         }
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -100,10 +102,6 @@ class Application:
     def _landing(self, _environ: Environ) -> Response:
         return Response(landing_page(self._routes.landing()).encode(), "text/html; charset=utf-8")
 
-    def _alerts(self, _environ: Environ) -> Response:
-        text = json.dumps(self._routes.alerts(), ensure_ascii=True, indent=2)
-        return Response(text.encode() + b"\n", "application/json")
-
     def _reload(self, environ: Environ) -> Response:
         if "HTTP_ORIGIN" in environ:
             return _message(HTTPStatus.FORBIDDEN, "not from a web page; use curl -X POST")
@@ -125,6 +123,11 @@ def accepts_gzip(accept_encoding: str) -> bool:
 
 def _readable(handler: Handler) -> Mapping[str, Handler]:
     return {"GET": handler, "HEAD": handler}
+
+
+def _json(value: object) -> Response:
+    text = json.dumps(value, ensure_ascii=True, indent=2)
+    return Response(text.encode() + b"\n", "application/json")
 
 
 def _verdict(problems: Sequence[str], fine: str) -> Response:

@@ -14,6 +14,10 @@ class SourceDown(Exception):  # noqa: N818 - a state of the world, not a mistake
         self.remedy = remedy
 
 
+class SourceReleased(SourceDown):
+    """The source was given back on purpose, and is not to be missed until it is taken again."""
+
+
 class Source(Protocol):
     """One outside system; `collect` blocks, and only the source's own worker calls it."""
 

@@ -35,6 +35,7 @@ CONTRACT = {
     "tunewatch_run_best_eval_loss",
     "tunewatch_run_best_eval_step",
     "tunewatch_alert_state",
+    "tunewatch_gpu_training_busy_pct",
     "tunewatch_threshold",
     "tunewatch_rule_verdict",
     "tunewatch_run_silent_seconds",
@@ -93,13 +94,17 @@ VIEW = AlertsView(
             )
         ),
         AlertView(replace(RISING, key=AlertKey("run_stalled", Subject("run", "run-9")))),
+        AlertView(replace(RISING, key=AlertKey("gpu_lost", Subject.of_node("node-2")))),
     ),
+    training_busy={Subject("gpu", "GPU-1", "node-1"): 4.5},
     runs=(OVERFIT, EXPLODED),
+    devices={"run-2": ("GPU-1", "MIG-2"), "run-of-nobody": ("GPU-3",)},
     thresholds={"loss_increase": 20.0, "eval_loss_gap": 0.1},
     deliveries={("chat", "delivered"): 3, ("chat", "failed"): 0},
     undelivered={"chat": 2},
     state_bytes=4096,
     heartbeats={"delivered": 7, "failed": 1, "withheld": 0},
+    errors={"rule": 24, "run": 1, "fleet": 0},
 )
 
 
@@ -178,8 +183,9 @@ def test_an_alert_is_labelled_with_its_subject_alone() -> None:
     run = {"experiment": "support-bot", "run_id": "run-1", "run_name": "overfit"}
     assert told == {
         "eval_loss_rising": {**run, "state": "firing"},
-        "gpu_memory_high": {"uuid": "GPU-1", "state": "firing"},
-        "source_down": {"source": "mlflow", "state": "pending"},
+        "gpu_memory_high": {"uuid": "GPU-1", "workload_node": "node-1", "state": "firing"},
+        "source_down": {"source": "mlflow", "workload_node": "node-1", "state": "pending"},
+        "gpu_lost": {"workload_node": "node-2", "state": "firing"},
         "run_stalled": {"run_id": "run-9", "state": "firing"},
     }
 

@@ -102,6 +102,19 @@ def test_durations_are_written_as_prometheus_writes_them(file: Path) -> None:
         ("mlflow:\n  experiments: '*'", "2: mlflow.experiments: should be a list"),
         ("mlflow:\n  experiments: [1]", "2: mlflow.experiments.0: should be text (found 1)"),
         (
+            "mlflow:\n  runs: []",
+            '2: mlflow.runs: chooses nothing; leave it out for all, or write ["*"]',
+        ),
+        ("mlflow:\n  metrics: []", "2: mlflow.metrics: chooses nothing"),
+        (
+            "mlflow:\n  tags:\n    a: b\n    team: 5",
+            "4: mlflow.tags.team: should be text (found 5)",
+        ),
+        ("mlflow:\n  exclude_tags: [team]", "2: mlflow.exclude_tags: should be a mapping"),
+        ("mlflow:\n  max_runs: 0", "2: mlflow.max_runs: should be greater than or equal to 1"),
+        ("mlflow:\n  discovery_interval: 0s", "2: mlflow.discovery_interval: should be greater"),
+        ("mlflow:\n  max_run: 5", "2: unknown key 'mlflow.max_run'; did you mean 'max_runs'?"),
+        (
             "mlflow:\n  max_metrics_per_run: 0",
             "2: mlflow.max_metrics_per_run: should be greater than or equal to 1 (found 0)",
         ),

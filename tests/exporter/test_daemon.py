@@ -54,9 +54,50 @@ def test_sighup_reloads_and_goes_on() -> None:
         reloads.append("reload")
         (send(signal.SIGHUP) if len(reloads) < 3 else send(signal.SIGTERM))()
 
-    daemon = Daemon([Worker("signals", once(send(signal.SIGHUP)))], on_reload=reload)
+    daemon = Daemon(
+        [Worker("signals", once(send(signal.SIGHUP)))], on_signal={signal.SIGHUP: reload}
+    )
     assert daemon.run() == 0
     assert reloads == ["reload"] * 3
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_that_the_kernel_hands_to_another_thread_is_not_lost(
+    number: signal.Signals,
+) -> None:
+    calls: list[str] = []
+
+    def reload() -> None:
+        calls.append("reload")
+        daemon.stop("seen")
+
+    def receive() -> None:
+        # By now the main thread waits, and nothing but this signal wakes it.
+        time.sleep(0.2)
+        signal.pthread_kill(threading.get_ident(), number)
+
+    daemon = Daemon([Worker("receiver", once(receive))], on_signal={signal.SIGHUP: reload})
+    assert daemon.run() == 0
+    assert calls == (["reload"] if number == signal.SIGHUP else [])
+
+
+def test_hooks_answer_their_own_signals() -> None:
+    calls: list[str] = []
+
+    def first() -> None:
+        calls.append("first")
+        send(signal.SIGUSR2)()
+
+    def second() -> None:
+        calls.append("second")
+        send(signal.SIGTERM)()
+
+    hooks = {signal.SIGUSR1: first, signal.SIGUSR2: second}
+    before = [signal.getsignal(number) for number in hooks]
+    daemon = Daemon([Worker("signals", once(send(signal.SIGUSR1)))], on_signal=hooks)
+    assert daemon.run() == 0
+    assert calls == ["first", "second"]
+    assert [signal.getsignal(number) for number in hooks] == before
 
 
 def test_a_reload_that_raises_does_not_end_the_process(caplog: pytest.LogCaptureFixture) -> None:
@@ -64,7 +105,9 @@ def test_a_reload_that_raises_does_not_end_the_process(caplog: pytest.LogCapture
         send(signal.SIGTERM)()
         raise ZeroDivisionError
 
-    daemon = Daemon([Worker("signals", once(send(signal.SIGHUP)))], on_reload=reload)
+    daemon = Daemon(
+        [Worker("signals", once(send(signal.SIGHUP)))], on_signal={signal.SIGHUP: reload}
+    )
     assert daemon.run() == 0
     assert "a hook of the daemon failed" in caplog.text
 

@@ -8,9 +8,13 @@ from collections.abc import Callable, Iterable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric as ClientMetric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as read_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as read_text
+from prometheus_client.registry import Collector
 
 from exporter.metrics.encoding import EOF, Format, clean, encode, negotiate
 from exporter.metrics.family import Family, Metric, Sample
@@ -45,6 +49,56 @@ def test_any_text_in_a_label_reads_back(form: Format, labels: list[tuple[str, st
         expected.setdefault(("run_metric", clean(key), clean(run)), value)
     assert series(form, encoded.text) == expected
     assert encoded.duplicates == len(values) - len(expected)
+
+
+NAMES = st.lists(st.from_regex(r"[a-z][a-z_0-9]{0,3}", fullmatch=True), unique=True, max_size=4)
+NUMBERS = st.one_of(st.floats(), st.integers(-(2**63), 2**63), st.sampled_from([1e6, 1e7, 1e21]))
+
+
+@st.composite
+def anything(draw: st.DrawFn) -> Family:
+    """Draw any metric and samples of it."""
+    labels = tuple(draw(NAMES))
+    counts = draw(st.booleans())
+    values = st.tuples(*[ANYTHING] * len(labels))
+    samples = draw(st.lists(st.builds(Sample, values, NUMBERS), max_size=6))
+    about = draw(ANYTHING.map(clean))
+    metric = (
+        Metric("any_total", "counter", about, labels)
+        if counts
+        else Metric("any_metric", "gauge", about, labels)
+    )
+    return Family(metric, samples)
+
+
+@pytest.mark.parametrize("form", list(Format))
+@given(family=anything())
+def test_the_bytes_are_those_of_the_official_client(form: Format, family: Family) -> None:
+    metric, samples = family
+    official = {"gauge": GaugeMetricFamily, "counter": CounterMetricFamily}[metric.kind](
+        metric.name, metric.help, labels=metric.labels
+    )
+    first: dict[tuple[str, ...], float] = {}
+    for labels, value in samples:
+        first.setdefault(tuple(map(clean, labels)), value)
+    for series_labels, value in first.items():
+        official.add_metric(series_labels, value)
+    registry = CollectorRegistry()
+    registry.register(_Collected(official))
+    expected = choose_encoder(form.value)[0](registry).removesuffix(EOF)
+    ours = encode([family], form)
+    assert ours.text == (expected if first else b"")
+    assert (ours.series, ours.duplicates) == (len(first), len(list(samples)) - len(first))
+
+
+class _Collected(Collector):
+    """A collector of one family that is there already."""
+
+    def __init__(self, family: ClientMetric) -> None:
+        self._family = family
+
+    def collect(self) -> Iterable[ClientMetric]:
+        return [self._family]
 
 
 @pytest.mark.parametrize(
@@ -142,3 +196,21 @@ PROMETHEUS_3 = (
 )
 def test_the_accept_header_chooses_between_two_formats(accept: str, form: Format) -> None:
     assert negotiate(accept) is form
+
+
+MEDIA_TYPES = ("application/openmetrics-text", "text/plain", "text/html", "*/*")
+PARAMETERS = (
+    "",
+    ";version=1.0.0",
+    "; version=0.0.4; q=0.5",
+    ";version=2.0.0;escaping=dots",
+    ";q=1",
+)
+ACCEPTED = st.lists(st.tuples(st.sampled_from(MEDIA_TYPES), st.sampled_from(PARAMETERS)))
+
+
+@given(accepted=ACCEPTED)
+def test_the_official_client_would_choose_the_same(accepted: list[tuple[str, str]]) -> None:
+    header = ", ".join("".join(each) for each in accepted)
+    _, chosen = choose_encoder(header)
+    assert (negotiate(header) is Format.OPENMETRICS) == ("openmetrics" in chosen)

@@ -74,3 +74,21 @@ def test_nothing_is_lost_between_a_source_and_an_engine_at_work() -> None:
     engine.join(30)
     assert taken == sent
     assert feed.room() == Feed().room()
+
+
+def test_a_patient_source_waits_until_the_engine_has_caught_up() -> None:
+    feed = Feed(capacity_points=10, patience=60.0)
+    feed.put(update("a", 12))
+    found: list[int] = []
+    source = threading.Thread(target=lambda: found.append(feed.room()))
+    source.start()
+    assert found == []
+    feed.acknowledge(1)
+    source.join(60)
+    assert found == [10]
+
+
+def test_its_patience_ends() -> None:
+    feed = Feed(capacity_points=10, patience=0.01)
+    feed.put(update("a", 12))
+    assert feed.room() == 0

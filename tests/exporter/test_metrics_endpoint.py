@@ -100,6 +100,7 @@ def address(board: Board, clock: Clock) -> Iterator[Address]:
         not_ready=list,
         landing=lambda: Landing("0.1.0", page.sources(clock.now), clock.now),
         alerts=list,
+        node=dict,
         reload=str,
     )
     with serving(Application(routes)) as address:

@@ -23,7 +23,7 @@ RUN = Run(
     ended_at=2_000.5,
     latest=(LatestMetric("loss", 0.25, 40, 1_900.0), LatestMetric("eval/loss", 0.5, 30, 1_800.0)),
     params={"learning_rate": "0.001"},
-    tags={"k8s.namespace": "ml", "k8s.pod": "train-0", "k8s.node": "gpu-1"},
+    tags={"k8s.namespace": "ml", "k8s.pod": "train-0", "k8s.node": "gpu-1", "k8s.job": "sft"},
     parent_run_id="b2",
     last_log_at=1_950.0,
 )
@@ -32,9 +32,10 @@ WHO = {"experiment": "sft", "run_id": "a1", "run_name": "llama-7b"}
 Series = dict[str, list[tuple[dict[str, str], float]]]
 
 
-def series(*runs: Run, stale: int = 0, skipped: int = 0) -> Series:
+def series(*runs: Run) -> Series:
     """Return what a scrape sees, parsed from the rendered page: (labels, value) by name."""
-    text = encode(families(Runs(runs, stale, skipped)), Format.TEXT).text.decode()
+    shown = Runs(runs, {"stale": 2, "too_many": 0}, {"excluded": 5})
+    text = encode(families(shown), Format.TEXT).text.decode()
     return {
         family.name: [(sample.labels, sample.value) for sample in family.samples]
         for family in text_string_to_metric_families(text)
@@ -42,7 +43,7 @@ def series(*runs: Run, stale: int = 0, skipped: int = 0) -> Series:
 
 
 def test_a_run_gives_every_series_of_the_contract() -> None:
-    assert series(RUN, stale=2, skipped=5) == {
+    assert series(RUN) == {
         "mlflow_run_metric": [
             ({**WHO, "metric": "loss"}, 0.25),
             ({**WHO, "metric": "eval/loss"}, 0.5),
@@ -66,12 +67,13 @@ def test_a_run_gives_every_series_of_the_contract() -> None:
                     "workload_namespace": "ml",
                     "workload_pod": "train-0",
                     "workload_node": "gpu-1",
+                    "workload_job": "sft",
                 },
                 1,
             )
         ],
-        "tunewatch_runs_stale": [({}, 2)],
-        "tunewatch_run_metrics_skipped": [({}, 5)],
+        "tunewatch_runs_skipped": [({"reason": "stale"}, 2), ({"reason": "too_many"}, 0)],
+        "tunewatch_run_metrics_skipped": [({"reason": "excluded"}, 5)],
     }
 
 
@@ -86,7 +88,7 @@ def test_what_is_not_known_is_absent() -> None:
         "mlflow_run_info",
         "mlflow_run_status",
         "mlflow_run_start_time_seconds",
-        "tunewatch_runs_stale",
+        "tunewatch_runs_skipped",
         "tunewatch_run_metrics_skipped",
     }
 

@@ -43,9 +43,32 @@ OVERRIDES = [
     ("--log.format=json", "TUNEWATCH_LOG_FORMAT=logfmt", "log_format", "json", "logfmt"),
     ("--collector.nvml", "TUNEWATCH_COLLECTOR_NVML=no", "collect_nvml", True, False),
     ("--no-collector.mlflow", "TUNEWATCH_COLLECTOR_MLFLOW=True", "collect_mlflow", False, True),
+    ("--collector.pods", "TUNEWATCH_COLLECTOR_PODS=no", "collect_pods", True, False),
+    (
+        "--no-collector.processes",
+        "TUNEWATCH_COLLECTOR_PROCESSES=1",
+        "collect_processes",
+        False,
+        True,
+    ),
+    ("--pods.socket=s", "TUNEWATCH_PODS_SOCKET=t", "pods_socket", Path("s"), Path("t")),
     ("--nvml.simulate=2", "TUNEWATCH_NVML_SIMULATE=8", "simulate", 2, 8),
+    (
+        "--nvml.simulate-profile=t4",
+        "TUNEWATCH_NVML_SIMULATE_PROFILE=l40s",
+        "simulate_profile",
+        "t4",
+        "l40s",
+    ),
     ("--state.file=s", "TUNEWATCH_STATE_FILE=t", "state_file", Path("s"), Path("t")),
     ("--node.name=n", "TUNEWATCH_NODE_NAME=m", "node", "n", "m"),
+    (
+        "--nodes.address=a:1",
+        "TUNEWATCH_NODES_ADDRESS=b:2,[::1]:3",
+        "nodes",
+        (("a", 1),),
+        (("b", 2), ("::1", 3)),
+    ),
 ]
 
 

@@ -240,10 +240,11 @@ def test_a_fragment_that_cannot_be_shown_costs_only_itself(
     assert "cannot show the data of mlflow" in record.getMessage()
 
 
-def test_duplicate_series_are_counted(page: Page, board: Board) -> None:
+def test_series_and_duplicates_are_counted(page: Page, board: Board) -> None:
     board.publish("mlflow", reading([("r", 1.0), ("r", 2.0), ("s", 3.0)]))
     page.render(1001.0)
     found = values(page, 1001.0)
     assert (found["loss,r"], found["loss,s"]) == (1.0, 3.0)
     assert found["tunewatch_duplicate_series,mlflow"] == 1
     assert found["tunewatch_duplicate_series,nvml"] == 0
+    assert (found["tunewatch_series,mlflow"], found["tunewatch_series,nvml"]) == (2, 0)

@@ -159,9 +159,24 @@ def test_backoff_outlasts_any_outage_without_overflow() -> None:
     assert [subject.tick(0.0) for _ in range(3000)][-1] == 300
 
 
-@pytest.mark.parametrize(("took", "delay"), [(0.0, 10.0), (3.0, 7.0), (13.0, 7.0), (10.0, 10.0)])
+@pytest.mark.parametrize(("took", "delay"), [(0.0, 10.0), (3.0, 7.0), (5.0, 5.0), (10.0, 10.0)])
 def test_a_slow_collection_skips_beats_and_keeps_the_rhythm(took: float, delay: float) -> None:
     assert poller(ScriptedSource("data"), Board(), took=took).tick(0.0) == delay
+
+
+@pytest.mark.parametrize(("took", "delay"), [(5.5, 14.5), (9.9, 10.1), (13.0, 17.0), (42.0, 48.0)])
+def test_a_slow_system_is_left_alone_for_as_long_as_it_was_busy(took: float, delay: float) -> None:
+    assert poller(ScriptedSource("data"), Board(), took=took).tick(0.0) == pytest.approx(delay)
+
+
+def test_processes_that_start_together_soon_ask_at_different_times() -> None:
+    def beats(chance: float) -> list[float]:
+        source = ScriptedSource("data")
+        subject = Poller(source, Board(), monotonic=Stopwatch(0), jitter=lambda: chance)
+        return [subject.tick(0.0) for _ in range(3)]
+
+    assert beats(0.3) == [3, 10, 10]
+    assert beats(0.8) == [8, 10, 10]
 
 
 def test_each_problem_is_told_once_with_its_remedy_and_so_is_recovery(

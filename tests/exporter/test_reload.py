@@ -73,6 +73,45 @@ def test_a_file_that_changes_is_taken_over(
     assert len(applied) == 1
 
 
+@pytest.mark.parametrize(
+    "entry", ["channels: [{name: ops, url_file: %s}]", "heartbeat_url_file: %s"]
+)
+def test_an_address_that_rotates_is_taken_over(file: Path, entry: str) -> None:
+    """Kubernetes replaces a mounted secret while the configuration stays as it is."""
+    secret = file.with_name("url")
+    secret.write_text("json://one")
+    file.write_text(f"notify: {{{entry % secret}}}\n")
+    configuration, applied = Configuration(file, NOW), Applied()
+    configuration.apply = applied
+    configuration.watch(NOW + 5)
+    assert applied == []
+    secret.write_text("json://another")
+    configuration.watch(NOW + 10)
+    configuration.watch(NOW + 15)
+    assert [at for _, at in applied] == [NOW + 10]
+
+
+def test_an_address_that_comes_after_its_configuration_is_taken_over(
+    configuration: Configuration, file: Path
+) -> None:
+    secret, tried = file.with_name("url"), []
+
+    def apply(_config: Config, now: float) -> None:
+        tried.append(now)
+        if not secret.exists():
+            raise ChannelError("cannot read url")
+
+    configuration.apply = apply
+    file.write_text(f"notify: {{channels: [{{name: ops, url_file: {secret}}}]}}\n")
+    for look in (5, 10):
+        configuration.watch(NOW + look)
+    assert configuration.problem
+    secret.write_text("json://one")
+    configuration.watch(NOW + 15)
+    assert tried == [NOW + 5, NOW + 15]
+    assert configuration.problem == ""
+
+
 def test_a_file_of_the_same_size_and_time_but_another_place_has_changed(
     configuration: Configuration, applied: Applied, file: Path
 ) -> None:

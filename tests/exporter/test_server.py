@@ -52,6 +52,7 @@ class House:
             not_ready=lambda: self.not_ready,
             landing=lambda: Landing(f"0.1.0 {NASTY}", self.sources, now=1000.0),
             alerts=lambda: [{"rule": "nonfinite", "run": NASTY, "value": None}],
+            node=dict,
             reload=self.reload,
         )
 
@@ -101,7 +102,9 @@ def test_the_accept_encoding_header_is_read_with_its_weights(header: str, accept
     assert accepts_gzip(header) is accepted
 
 
-@pytest.mark.parametrize("path", ["/", "/metrics", "/-/healthy", "/-/ready", "/api/v1/alerts"])
+@pytest.mark.parametrize(
+    "path", ["/", "/metrics", "/-/healthy", "/-/ready", "/api/v1/alerts", "/api/v1/node"]
+)
 def test_head_gives_the_headers_of_get_without_a_body(address: Address, path: str) -> None:
     head = request(address, path, method="HEAD")
     assert (head.status, head.body) == (200, b"")
@@ -256,7 +259,13 @@ def test_stopping_waits_for_nobody_and_is_no_death(house: House) -> None:
 
     application = Application(
         Routes(
-            hang, routes.problems, routes.not_ready, routes.landing, routes.alerts, routes.reload
+            hang,
+            routes.problems,
+            routes.not_ready,
+            routes.landing,
+            routes.alerts,
+            routes.node,
+            routes.reload,
         )
     )
     server = Server(Address("127.0.0.1", 0), application, deaths.append)

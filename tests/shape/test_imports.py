@@ -10,7 +10,12 @@ from pathlib import Path
 
 from exporter.demo.loopback import HOST, answers, free_port
 
-HEAVY = {"mlflow", "apprise", "kubernetes", "sqlalchemy", "pandas", "numpy", "h2", "hpack", "grpc"}
+HEAVY = {
+    *("mlflow", "apprise", "kubernetes", "sqlalchemy", "pandas", "numpy", "h2", "hpack", "grpc"),
+    "prometheus_client",
+}
+OPTIONAL = ("exporter.metrics.dcgm", "exporter.simulation.capture")
+"""Modules of our own for what is asked for."""
 PATIENCE = 30.0
 
 
@@ -45,7 +50,9 @@ def test_a_process_without_the_run_role_loads_neither_mlflow_nor_apprise(tmp_pat
             time.sleep(0.1)
         process.send_signal(signal.SIGTERM)
         process.wait(PATIENCE)
-    found = packages((tmp_path / "log").read_text())
+    imported = (tmp_path / "log").read_text()
+    found = packages(imported)
     assert ready
     assert {"exporter", "pynvml", "cheroot"} <= found
     assert not found & HEAVY
+    assert not [name for name in OPTIONAL if name in imported]

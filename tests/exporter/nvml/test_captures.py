@@ -82,6 +82,13 @@ def test_each_field_value_is_found_whatever_is_asked_for_beside_it() -> None:
     assert known.value.uiVal > 70_000
 
 
+def test_a_caller_with_more_room_for_a_text_gets_it_too() -> None:
+    capture, original = captured("h100")
+    smaller = from_json(to_json(capture).replace('{"I": 96}', '{"I": 64}'))
+    assert smaller != capture
+    assert [gpu.name for gpu in replayed(smaller).gpus] == [gpu.name for gpu in original.gpus]
+
+
 def test_a_call_that_is_made_more_often_gets_the_last_answer_again() -> None:
     capture, _ = captured("h100", 2)
     with standing_in(ReplayedLibrary(capture)):
