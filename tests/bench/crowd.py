@@ -100,6 +100,7 @@ def routes(page: Page) -> Routes:
         not_ready=list,
         landing=lambda: Landing("", (), time.time()),
         alerts=list,
+        node=dict,
         reload=str,
     )
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import yaml
 
-from tests.bench.installation import install
+from tests.bench.pods import busy_kubelet
 from tests.bench.programs import Bench, Command, Program, tunewatch
 from tests.bench.scraping import PROMETHEUS, Series, page
 from tests.bench.table import Row, show
@@ -20,31 +21,45 @@ SCRAPES = 200
 PATIENCE_SECONDS = 900.0
 
 
-def measure_daemons(stand: Bench, crowds: Sequence[Crowd], seconds: int) -> None:
-    """Measure, and print a table."""
-    rows: list[Row] = []
-    python = install(stand.folder)
+def nodes(stand: Bench, python: Path, seconds: int) -> list[Row]:
+    """Measure a daemon without the run role."""
     node = tunewatch("--no-collector.mlflow", "--nvml.simulate", GPUS, python=python)
     with stand.running(node) as program:
-        rows.append(_row("node role", program, None, seconds))
+        alone = _row("node role", program, None, seconds)
+    with busy_kubelet(stand.folder, int(GPUS)) as socket:
+        asking = replace(node, arguments=(*node.arguments, "--pods.socket", str(socket)))
+        with stand.running(asking) as program:
+            return [alone, _row("node role, with pods", program, None, seconds)]
+
+
+def mirrors(
+    stand: Bench, python: Path, uri: str, crowds: Sequence[Crowd], seconds: int
+) -> list[Row]:
+    """Measure a daemon for each crowd of the server at `uri`."""
+    rows: list[Row] = []
     for crowd in crowds:
-        with stand.running(_both_roles(stand.folder, crowd, python)) as program:
+        with stand.running(_both_roles(stand.folder, uri, crowd, python)) as program:
             _wait_for(program, crowd)
             rows.append(_row("both roles", program, crowd, seconds))
+    return rows
+
+
+def show_daemons(rows: Sequence[Row], seconds: int) -> None:
+    """Print what was measured for so many seconds each."""
     show(
         f"The daemon with {GPUS} stand-in GPUs over {seconds} s: each run logs a step, and the"
         f" page is scraped, every {BEAT_SECONDS} s; then {SCRAPES} scrapes",
         (
-            *("process", "active runs", "at first MiB", "at last MiB", "CPU % of a core"),
+            *("process", "active runs", "at first MiB", "at last MiB", "peak MiB", "CPU %"),
             *("series", "gzip bytes", "p50 ms", "p99 ms"),
         ),
         rows,
     )
 
 
-def _both_roles(folder: Path, crowd: Crowd, python: Path) -> Command:
+def _both_roles(folder: Path, uri: str, crowd: Crowd, python: Path) -> Command:
     file = folder / f"{crowd.experiment}.yaml"
-    settings = {"tracking_uri": crowd.server.uri, "experiments": [crowd.experiment]}
+    settings = {"tracking_uri": uri, "experiments": [crowd.experiment]}
     file.write_text(yaml.safe_dump({"mlflow": settings}))
     return tunewatch("--config.file", str(file), "--nvml.simulate", GPUS, python=python)
 
@@ -77,5 +92,5 @@ def _row(name: str, program: Program, crowd: Crowd | None, seconds: int) -> Row:
     found = page(program.port, PROMETHEUS)
     runs = len(crowd.run_ids) if crowd else 0
     cost = series.cost()
-    at_last = program.resident()
-    return (name, runs, at_first, at_last, 100 * share, found.series, found.size, *cost[:2])
+    memory = at_first, program.resident(), program.peak()
+    return (name, runs, *memory, 100 * share, found.series, found.size, *cost[:2])

@@ -14,31 +14,51 @@ from tests.bench.scraping import PROMETHEUS, SCRAPERS, Cost, Scraper, Series, pa
 from tests.bench.table import machine, show
 
 OURS, PEER = "tunewatch", "nvitop-exporter"
-GPU_COUNTS = (1, 8)
 INTERVAL_SECONDS = 10
 ROUNDS = 10
 
-Watched = Mapping[tuple[str, int], Program]
-"""The programs by name and number of GPUs."""
+
+class Fleet(NamedTuple):
+    """The GPUs that the programs watch: how many, and of which simulated kind."""
+
+    gpus: int
+    profile: str = "h100"
+
+    def __str__(self) -> str:
+        """Name the fleet in a table."""
+        return f"{self.gpus} x 7 MIG" if self.profile.endswith("-mig") else str(self.gpus)
+
+    @property
+    def arguments(self) -> tuple[str, str]:
+        """What a benchmark's program takes to stand in for the fleet."""
+        return str(self.gpus), self.profile
+
+
+FLEETS = (Fleet(1), Fleet(8), Fleet(8, "h100-mig"))
+
+Watched = Mapping[tuple[str, Fleet], Program]
+"""The programs by name and the GPUs that they watch."""
 
 
 class Idle(NamedTuple):
     """Processor share (0-1) of each program at its pace, and the seconds that were watched."""
 
-    shares: Mapping[tuple[str, int], float]
+    shares: Mapping[tuple[str, Fleet], float]
     seconds: float
 
 
-def command(name: str, gpus: int) -> Command:
-    """Return how a program is started on so many GPUs, reading them every ten seconds."""
+def command(name: str, gpus: Fleet) -> Command:
+    """Return how a program is started on these GPUs, reading them every ten seconds."""
     if name == OURS:
-        return tunewatch("--no-collector.mlflow", "--nvml.simulate", str(gpus))
+        count, profile = gpus.arguments
+        flags = ("--nvml.simulate", count, "--nvml.simulate-profile", profile)
+        return tunewatch("--no-collector.mlflow", *flags)
     address = ("--bind-address", HOST, "--port", "{port}")
-    arguments = (str(gpus), *address, "--interval", str(INTERVAL_SECONDS))
+    arguments = (*gpus.arguments, *address, "--interval", str(INTERVAL_SECONDS))
     return Command("tests.bench.peer", arguments)
 
 
-def scrape_in_turn(programs: Watched, count: int) -> dict[tuple[str, int, Scraper], Cost]:
+def scrape_in_turn(programs: Watched, count: int) -> dict[tuple[str, Fleet, Scraper], Cost]:
     """Scrape every program `count` times in every way, by turns, so that all see the same load."""
     series = {
         (name, gpus, scraper): Series(program, scraper)
@@ -66,18 +86,20 @@ def idle(programs: Watched, seconds: int) -> Idle:
 
 
 def scrape_rows(
-    programs: Watched, costs: Mapping[tuple[str, int, Scraper], Cost]
+    programs: Watched, costs: Mapping[tuple[str, Fleet, Scraper], Cost]
 ) -> list[Sequence[str | int | float]]:
     """Return a row for each way to scrape each program; the last two compare with the peer."""
     rows: list[Sequence[str | int | float]] = []
-    for gpus in GPU_COUNTS:
+    for gpus in FLEETS:
         for scraper in SCRAPERS:
             other = costs[PEER, gpus, scraper]
             for name in (OURS, PEER):
                 found = page(programs[name, gpus].port, scraper)
                 own = costs[name, gpus, scraper]
                 ratios = (own.p50 / other.p50, own.cpu / other.cpu)
-                rows.append((name, gpus, scraper.name, found.series, found.size, *own, *ratios))
+                rows.append(
+                    (name, str(gpus), scraper.name, found.series, found.size, *own, *ratios)
+                )
     return rows
 
 
@@ -86,11 +108,11 @@ def measure(stand: Bench, count: int, seconds: int) -> None:
     with contextlib.ExitStack() as stack:
         programs = {
             (name, gpus): stack.enter_context(stand.running(command(name, gpus)))
-            for gpus in GPU_COUNTS
+            for gpus in FLEETS
             for name in (OURS, PEER)
         }
         at_start = {key: program.resident() for key, program in programs.items()}
-        watched = idle(programs, seconds)
+        pace = idle(programs, seconds)
         at_pace = {key: program.resident() for key, program in programs.items()}
         costs = scrape_in_turn(programs, count)
         after = {key: program.resident() for key, program in programs.items()}
@@ -111,9 +133,9 @@ def measure(stand: Bench, count: int, seconds: int) -> None:
         ),
         rows,
     )
-    standin = {gpus: float(stand.output("tests.bench.standin", str(gpus))) for gpus in GPU_COUNTS}
+    standin = {gpus: float(stand.output("tests.bench.standin", *gpus.arguments)) for gpus in FLEETS}
     show(
-        f"Memory (MiB resident), and CPU over {watched.seconds:.0f} s with the GPUs read and the"
+        f"Memory (MiB resident), and CPU over {pace.seconds:.0f} s with the GPUs read and the"
         f" page scraped every {INTERVAL_SECONDS} s",
         (
             *("program", "GPUs", "at start", f"after {seconds} s"),
@@ -121,8 +143,8 @@ def measure(stand: Bench, count: int, seconds: int) -> None:
         ),
         [
             (
-                *(name, gpus, at_start[name, gpus], at_pace[name, gpus], after[name, gpus]),
-                *(standin[gpus], 100 * watched.shares[name, gpus]),
+                *(name, str(gpus), at_start[name, gpus], at_pace[name, gpus], after[name, gpus]),
+                *(standin[gpus], 100 * pace.shares[name, gpus]),
             )
             for name, gpus in programs
         ],

@@ -1,4 +1,4 @@
-"""Starts nvitop-exporter, unchanged, on stand-in GPUs: `python -m tests.bench.peer GPUS …`."""
+"""Starts nvitop-exporter, unchanged, on stand-in GPUs: `… tests.bench.peer GPUS PROFILE …`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import sys
 
 from nvitop_exporter.cli import main  # type: ignore[import-untyped]  # the peer has no types
 
-from exporter.simulation import SimulatedGpus, SimulatedLibrary, install
+from exporter.simulation import SimulatedLibrary, install, simulated_gpus
 
 if __name__ == "__main__":
-    install(SimulatedLibrary(SimulatedGpus(int(sys.argv.pop(1)))))
+    count, profile = int(sys.argv.pop(1)), sys.argv.pop(1)
+    install(SimulatedLibrary(simulated_gpus(count, profile)))
     sys.exit(main())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import signal
 import subprocess
@@ -16,11 +15,11 @@ from pathlib import Path
 
 from exporter.demo.child import own_environment
 from exporter.demo.loopback import HOST, answers, free_port
+from tests.support.processor import seconds_used
 from tests.support.project import ROOT
 
 START_SECONDS = 180.0
 STOP_SECONDS = 10.0
-_LIBC = ctypes.CDLL(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +46,20 @@ class Program:
 
     def resident(self) -> float:
         """Return the resident memory in MiB (VmRSS), which counts files that others share."""
-        status = Path(f"/proc/{self.pid}/status").read_text()
-        kib = next(line.split()[1] for line in status.splitlines() if line.startswith("VmRSS:"))
-        return int(kib) / 1024
+        return self._memory("VmRSS")
+
+    def peak(self) -> float:
+        """Return the highest resident memory so far in MiB (VmHWM)."""
+        return self._memory("VmHWM")
 
     def cpu(self) -> float:
         """Return the processor seconds used so far, also by threads that have ended."""
-        clock = ctypes.c_int()
-        if _LIBC.clock_getcpuclockid(self.pid, ctypes.byref(clock)):
-            raise ProcessLookupError(self.pid)
-        return time.clock_gettime(clock.value)
+        return seconds_used(self.pid)
+
+    def _memory(self, name: str) -> float:
+        status = Path(f"/proc/{self.pid}/status").read_text()
+        kib = next(line.split()[1] for line in status.splitlines() if line.startswith(f"{name}:"))
+        return int(kib) / 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +134,13 @@ def bench() -> Iterator[Bench]:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
     with tempfile.TemporaryDirectory(prefix="tunewatch-bench-") as folder:
         yield Bench(Path(folder))
+
+
+def without_settings() -> None:
+    """Take MLflow's own variables away from this process too: they may lead to a real server."""
+    kept = own_environment(os.environ)
+    os.environ.clear()
+    os.environ.update(kept)
 
 
 def tunewatch(*flags: str, python: Path | None = None) -> Command:

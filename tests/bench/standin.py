@@ -21,8 +21,8 @@ if __name__ == "__main__":
     # With the source everything is loaded that the stand-in shares with the rest of a daemon.
     source = NvmlSource(simulated=True)
     before = resident()
-    from exporter.simulation import SimulatedGpus, SimulatedLibrary, install
+    from exporter.simulation import SimulatedLibrary, install, simulated_gpus
 
-    install(SimulatedLibrary(SimulatedGpus(int(sys.argv[1]))))
+    install(SimulatedLibrary(simulated_gpus(int(sys.argv[1]), sys.argv[2])))
     pynvml.nvmlInit()
     print(f"{resident() - before:.2f}")
