@@ -34,6 +34,9 @@ from alerts.thresholds import GpuTuning, Limits
 FORGOTTEN_AFTER = 7 * 86_400.0
 """Seconds after which alerts that have ended about what is no more are forgotten: all is told."""
 
+OLDEST_READING = 600.0
+"""Seconds by which a reading may be behind now; what is further off was read by another clock."""
+
 
 class Fleet:
     """The alerts that are not about runs; missing readings hold them as they are."""
@@ -91,7 +94,7 @@ class Fleet:
         return []
 
     def _forget(self, now: float) -> None:
-        for subject in self._presence.forget(now):
+        for subject in self._presence.forget(now, keep={key.subject for key in self.alerts}):
             for known in (self.seen, self._gpus, self._xids, self._busy, self._down_since):
                 known.pop(subject, None)
         for key, alert in list(self.alerts.items()):
@@ -137,12 +140,13 @@ class Fleet:
         """
         newest = [history.gpu for history in self._gpus.values()]
         divided = {(run_id, gpu.parent) for gpu in newest for run_id in gpu.runs or ()}
-        devices: dict[str, tuple[str, ...]] = {}
+        devices: dict[str, dict[str, None]] = {}
         for gpu in newest:
             for run_id in gpu.runs or ():
                 if (run_id, gpu.uuid) not in divided:
-                    devices[run_id] = (*devices.get(run_id, ()), gpu.uuid)
-        return devices
+                    # A GPU that has moved is known of two nodes for a while.
+                    devices.setdefault(run_id, {})[gpu.uuid] = None
+        return {run_id: tuple(uuids) for run_id, uuids in devices.items()}
 
     def _source(self, source: SourceObservation, limits: Limits, now: float) -> list[Transition]:
         subject = Subject("source", source.source, source.node)
@@ -189,7 +193,8 @@ class Fleet:
         history.note(gpu, limits.rules.gpu_idle_while_training.window)
         told: list[Transition] = []
         for judge in ON_GPU:
-            told += self._move(judge(history, limits), subject, limits, now)
+            verdict = _by_our_clock(judge(history, limits), gpu, now)
+            told += self._move(verdict, subject, limits, now)
         return told
 
     def _is_pending(self, subject: Subject) -> bool:
@@ -256,6 +261,14 @@ class Fleet:
             fleet._xids[Subject(kind, name, node)] = {int(code): at for code, at in times}
         fleet._presence = Presence.from_document(document)
         return fleet
+
+
+def _by_our_clock(verdict: Verdict | None, gpu: GpuObservation, now: float) -> Verdict | None:
+    """Date a verdict by our clock, where that of the GPU's machine is off."""
+    behind = now - gpu.observed_at
+    if verdict is None or verdict.at is None or abs(behind) <= OLDEST_READING:
+        return verdict
+    return replace(verdict, at=verdict.at + behind)
 
 
 def _is_judged(key: AlertKey, limits: Limits) -> bool:

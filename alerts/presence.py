@@ -54,16 +54,28 @@ class Presence:
     def over(self, subject: Subject, now: float) -> ResolveReason | None:
         """Return why alerts about a subject have to end, None as long as they need not."""
         heard = self._heard.setdefault(subject, now)
-        if now - self._left.get(subject.node, now) >= GONE_AFTER:
-            return "gone"
-        complete = self._complete.get(subject.node, heard)
-        if subject.kind == "gpu" and complete - heard >= GONE_AFTER:
+        if self._is_gone(subject, heard, now):
             return "gone"
         return "given_up" if now - heard >= GIVEN_UP_AFTER else None
 
-    def forget(self, now: float) -> set[Subject]:
-        """Forget what nothing was heard of for a day, and return it."""
-        old = {subject for subject, at in self._heard.items() if now - at >= GIVEN_UP_AFTER}
+    def _is_gone(self, subject: Subject, heard: float, now: float) -> bool:
+        if now - self._left.get(subject.node, now) >= GONE_AFTER:
+            return True
+        complete = self._complete.get(subject.node, heard)
+        return subject.kind == "gpu" and complete - heard >= GONE_AFTER
+
+    def forget(self, now: float, *, keep: Collection[Subject]) -> set[Subject]:
+        """Forget what nothing was heard of for a day, and return it.
+
+        What is gone is forgotten at once, unless it is to be kept: a GPU that is divided anew again
+        and again leaves many instances behind.
+        """
+        old = {
+            subject
+            for subject, at in self._heard.items()
+            if now - at >= GIVEN_UP_AFTER
+            or (subject not in keep and self._is_gone(subject, at, now))
+        }
         for subject in old:
             del self._heard[subject]
         self._answered = _younger(self._answered, now)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 
@@ -13,6 +15,11 @@ from exporter.snapshot import NodeReport
 VERSION = 1
 LONGEST_NAME = 253
 """The longest name of a Kubernetes node, a DNS subdomain (RFC 1123)."""
+LONGEST_TEXT = 2048
+MOST_GPUS = 1024
+"""How many GPUs and MIG instances one node may have; no machine comes near."""
+LARGEST_NUMBER = 2**64
+"""No driver counts further, and what is computed with such a number stays finite."""
 
 
 class ReportError(Exception):
@@ -32,7 +39,7 @@ def parse_report(body: bytes) -> NodeReport:
     """
     try:
         document = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ReportError("the answer is not JSON") from error
     if not isinstance(document, dict) or document.pop("version", None) != VERSION:
         raise ReportError(f"the answer is not a report of version {VERSION}")
@@ -40,11 +47,42 @@ def parse_report(body: bytes) -> NodeReport:
         report = _adapter().validate_python(document)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(map(str, first["loc"]))
+        # Keys that the other side has chosen are part of it.
+        place = ascii(".".join(map(str, first["loc"])))[1:-1][:LONGEST_NAME]
         raise ReportError(f"the report's {place}: {first['msg']}") from error
     if not 0 < len(report.node) <= LONGEST_NAME:
         raise ReportError(f"the report's node should have 1 to {LONGEST_NAME} characters")
+    if len(report.gpus or ()) > MOST_GPUS:
+        raise ReportError(f"the report has more than {MOST_GPUS} GPUs")
+    if problem := next(filter(None, map(_problem, _leaves(report_document(report)))), ""):
+        raise ReportError(f"the report has {problem}")
     return _of_one_node(report)
+
+
+def _leaves(document: object) -> Iterator[object]:
+    """Yield every text and every number of a document, the keys of its mappings too."""
+    parts = [document]
+    while parts:
+        part = parts.pop()
+        if isinstance(part, dict):
+            parts += [*part, *part.values()]
+        elif isinstance(part, list):
+            parts += part
+        else:
+            yield part
+
+
+def _problem(leaf: object) -> str:
+    """Say what makes a value one that must not get into alerts, logs and pages."""
+    if isinstance(leaf, str):
+        if len(leaf) > LONGEST_TEXT:
+            return f"a text of more than {LONGEST_TEXT} characters"
+        return "" if leaf.isprintable() else "a text with control characters"
+    if isinstance(leaf, float) and not math.isfinite(leaf):
+        return "a number that is not finite"
+    if isinstance(leaf, int | float) and abs(leaf) > LARGEST_NUMBER:
+        return "a number that is out of range"
+    return ""
 
 
 def _of_one_node(report: NodeReport) -> NodeReport:

@@ -98,12 +98,14 @@ def _uuids(
 
 def _named(run: Run, places: Iterable[Place]) -> Iterator[str]:
     """Yield the uuids of the GPUs that the run itself names."""
-    names = [name.strip() for name in run.tags.get(GPUS_TAG, "").split(",")]
+    names = [name for part in run.tags.get(GPUS_TAG, "").split(",") if (name := part.strip())]
+    if not names:
+        return
     node = next((run.tags[tag] for tag in NODE_TAGS if run.tags.get(tag)), "")
     here = [place for place in places if node in ("", place.node)]
     # An index says nothing before it is known of which machine.
     is_one_node = len({place.node for place in here}) == 1
-    for name in filter(None, names):
+    for name in names:
         if name.startswith(_UUID):
             matches = [place.uuid for place in here if place.uuid.startswith(name)]
         elif is_one_node:

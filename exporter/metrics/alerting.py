@@ -139,8 +139,7 @@ def families(view: AlertsView) -> Iterator[Family]:
     yield Family(BEST_STEP, list(_best(view, lambda best: best[0])))
     yield Family(DIAGNOSIS, list(_diagnoses(view)))
     yield Family(RUN_GPU, list(_devices(view)))
-    busy = view.training_busy.items()
-    yield Family(TRAINING_BUSY, [Sample((subject.id,), pct) for subject, pct in busy])
+    yield Family(TRAINING_BUSY, list(_training_busy(view)))
     yield Family(VERDICT, [s for run in view.runs for s in _verdicts(run)])
     yield Family(VERDICT, [_breach(a.alert) for a in view.alerts if _is_breached(a.alert)])
     yield Family(ALERT, [_alert(shown) for shown in view.alerts])
@@ -184,6 +183,15 @@ def _diagnoses(view: AlertsView) -> Iterator[Sample]:
     for run in view.runs:
         if run.diagnosis and run.facts.running and not run.facts.is_parent:
             yield Sample((*_run(run.facts), run.diagnosis), 1)
+
+
+def _training_busy(view: AlertsView) -> Iterator[Sample]:
+    """Yield each GPU once: one that has moved is known of two nodes for a while."""
+    busy: dict[str, float] = {}
+    for subject, pct in view.training_busy.items():
+        busy[subject.id] = max(pct, busy.get(subject.id, pct))
+    for uuid, pct in busy.items():
+        yield Sample((uuid,), pct)
 
 
 def _devices(view: AlertsView) -> Iterator[Sample]:

@@ -57,6 +57,13 @@ def test_gpus_are_told_apart_by_uuid_and_node() -> None:
     assert watchman.fleet.seen[key.subject] == seen
 
 
+def test_a_gpu_that_has_moved_is_one_gpu_of_its_run() -> None:
+    watchman = Watchman()
+    for node in ("n1", "n2"):
+        watchman.see(replace(gpu(node=node), runs=("run-1",)))
+    assert watchman.fleet.devices_by_run() == {"run-1": ("GPU-1",)}
+
+
 def test_a_source_that_is_down_is_told_after_five_minutes_and_gets_critical_after_thirty() -> None:
     watchman = Watchman()
     watchman.see(sources=(UP,), seconds=60)

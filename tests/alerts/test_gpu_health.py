@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alerts.model import GpuObservation, Inventory, RowRemap, Severity, Transition
+from alerts.model import (
+    GpuObservation,
+    Inventory,
+    Observations,
+    RowRemap,
+    Severity,
+    Transition,
+)
 from alerts.thresholds import Limits
 from tests.support.fleet import NODE, Watchman, gpu
 from tests.support.histories import START, limits
@@ -178,6 +185,18 @@ def test_an_xid_of_long_ago_is_no_news() -> None:
     watchman = Watchman()
     watchman.now += 2 * HOUR
     assert watchman.see(xid(x79=0), seconds=600) == []
+
+
+@pytest.mark.parametrize("off", [0.0, -3 * HOUR, 3 * HOUR, -1e9, 1e9])
+def test_an_xid_is_dated_by_the_clock_of_who_tells(off: float) -> None:
+    watchman = Watchman()
+    for after in (0.0, 30.0, 40 * MINUTE):
+        now = START + after
+        at = {} if after == 0 else {79: START + 20 + off}
+        reading = replace(gpu(), observed_at=now + off, xids=dict.fromkeys(at, 1), xid_at=at)
+        seen = Observations(gpus=(reading,))
+        watchman.told += watchman.fleet.observe(seen, watchman.limits, now)
+    assert brief(watchman.told) == [("gpu_xid", "firing", "critical", 20)]
 
 
 def test_xids_are_remembered_for_a_day() -> None:

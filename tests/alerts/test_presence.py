@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from alerts.model import Inventory, NodeObservation, SourceObservation
+from alerts.model import Inventory, NodeObservation, SourceObservation, Subject
 from tests.support.fleet import NODE, Watchman, gpu
 from tests.support.histories import START, limits
 
@@ -38,6 +38,17 @@ def test_a_gpu_that_was_taken_out_ends_its_alerts() -> None:
     one = replace(BOTH, expected=1, seen=1)
     watchman.see(OTHER, inventories=[one], seconds=600)
     assert endings(watchman) == [("gpu_memory_high", "gone", 570.0)]
+
+
+def test_what_a_gpu_was_divided_into_is_forgotten() -> None:
+    watchman = Watchman()
+    for number in range(100):
+        watchman.see(OTHER, gpu(10.0, f"MIG-{number}"), inventories=[BOTH])
+        # Twelve of them were seen within the last five minutes, with those of now.
+        assert len(watchman.fleet.seen) <= 2 + 12
+    watchman.see(FULL, inventories=[BOTH], seconds=300)
+    watchman.see(OTHER, inventories=[BOTH], seconds=HOUR)
+    assert Subject("gpu", "GPU-1", NODE) in watchman.fleet.seen, "what was told of has a number"
 
 
 def test_a_gpu_that_is_missed_keeps_them_for_a_day() -> None:

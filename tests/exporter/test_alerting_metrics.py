@@ -96,7 +96,11 @@ VIEW = AlertsView(
         AlertView(replace(RISING, key=AlertKey("run_stalled", Subject("run", "run-9")))),
         AlertView(replace(RISING, key=AlertKey("gpu_lost", Subject.of_node("node-2")))),
     ),
-    training_busy={Subject("gpu", "GPU-1", "node-1"): 4.5},
+    training_busy={
+        # It was there before.
+        Subject("gpu", "GPU-1", "node-2"): 0.5,
+        Subject("gpu", "GPU-1", "node-1"): 4.5,
+    },
     runs=(OVERFIT, EXPLODED),
     devices={"run-2": ("GPU-1", "MIG-2"), "run-of-nobody": ("GPU-3",)},
     thresholds={"loss_increase": 20.0, "eval_loss_gap": 0.1},

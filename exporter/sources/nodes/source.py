@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 from exporter.report import ReportError, parse_report
 from exporter.snapshot import NodeReport, Nodes, NodeState
@@ -43,6 +43,7 @@ class NodesSource:
         self._ask = ask
         self._names: dict[Peer, str] = {}
         self._silent: dict[Peer, str] = {}
+        self._namesakes: Mapping[str, str] = {}
 
     def collect(self, now: float) -> Nodes:
         """Ask every address once, and return who answered what and who has gone silent.
@@ -58,6 +59,7 @@ class NodesSource:
             )
         reports, problems = self._answers(self._ask(peers))
         self._tell(problems, peers)
+        self._tell_namesakes(reports)
         self._names = {peer: name for peer, name in self._names.items() if peer in peers}
         return Nodes(self._states(reports, problems), len(peers))
 
@@ -93,6 +95,18 @@ class NodesSource:
             log.info("%s %s", self._called(peer), news)
         self._silent = dict(problems)
 
+    def _tell_namesakes(self, reports: Mapping[Peer, NodeReport]) -> None:
+        """Log which machines share a name, once each: only one of them is judged."""
+        namesakes = dict(_namesakes(reports))
+        for name in sorted(namesakes.keys() - self._namesakes.keys()):
+            log.warning(
+                "two machines call themselves %s (%s), and the GPUs of one are not watched: give"
+                " each process a --node.name of its own",
+                name,
+                namesakes[name],
+            )
+        self._namesakes = namesakes
+
     def _called(self, peer: Peer) -> str:
         return f"node {self._names[peer]} ({peer})" if peer in self._names else f"node at {peer}"
 
@@ -109,3 +123,16 @@ class NodesSource:
             states[report.node] = NodeState(report.node, str(peer), report)
         states.pop(self._own, None)
         return tuple(states[name] for name in sorted(states))
+
+
+def _namesakes(reports: Mapping[Peer, NodeReport]) -> Iterator[tuple[str, str]]:
+    """Yield names under which other GPUs are read at different addresses, and these.
+
+    While a process is replaced there are two on a node for a moment, which read the same GPUs.
+    """
+    first: dict[str, tuple[Peer, frozenset[str]]] = {}
+    for peer, report in sorted(reports.items()):
+        uuids = frozenset(gpu.uuid for gpu in report.gpus or ())
+        other, known = first.setdefault(report.node, (peer, uuids))
+        if known and uuids and known.isdisjoint(uuids):
+            yield report.node, f"{other}, {peer}"

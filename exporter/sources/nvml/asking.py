@@ -9,7 +9,7 @@ from typing import Any
 import pynvml
 
 from exporter.sources.nvml import values
-from exporter.sources.nvml.codes import DEVICE_GONE, LIBRARY_GONE, UNSUPPORTED
+from exporter.sources.nvml.codes import DEVICE_GONE, LIBRARY_GONE, UNREADABLE, UNSUPPORTED
 from exporter.sources.nvml.fields import Field, Handle
 from exporter.sources.nvml.notices import Notices
 from exporter.sources.nvml.problems import source_down
@@ -102,16 +102,8 @@ class Asker:
             return {}
         for name in field.parts:
             self._kept.pop(name, None)
-        answer = self._call(field.name, lambda: field.read(handle), now)
-        if answer is None:
-            return {}
-        converted = {name: convert(answer) for name, convert in field.parts.items()}
-        return self._accept(
-            field.name,
-            field.every,
-            {name: part for name, part in converted.items() if part is not None},
-            now,
-        )
+        parts = self._call(field.name, lambda: _read(field, handle), now)
+        return {} if parts is None else self._accept(field.name, field.every, parts, now)
 
     def _ask_values(self, handle: Handle, due: list[Value], now: float) -> dict[str, Any]:
         ids = [(value.id, value.scope) for value in due]
@@ -140,8 +132,7 @@ class Asker:
         except pynvml.NVMLError as error:
             self._refuse(name, name, error.value, now)
         except UnicodeDecodeError:
-            # A damaged infoROM: pynvml decodes strings, and gives no code for those it cannot.
-            self._refuse(name, name, pynvml.NVML_ERROR_CORRUPTED_INFOROM, now)
+            self._refuse(name, name, UNREADABLE, now)
         return None
 
     def _accept(self, key: Key, every: float, parts: dict[str, Any], now: float) -> dict[str, Any]:
@@ -162,6 +153,15 @@ class Asker:
         self._refusal = code
         if code == pynvml.NVML_ERROR_NO_PERMISSION:
             self._ask_again_at[key] = now + PERMISSION_RETRY_SECONDS
+
+
+def _read(field: Field, handle: Handle) -> dict[str, Any] | None:
+    """Return the known parts of an answer; None where there is no answer yet."""
+    answer = field.read(handle)
+    if answer is None:
+        return None
+    converted = {name: convert(answer) for name, convert in field.parts.items()}
+    return {name: part for name, part in converted.items() if part is not None}
 
 
 def gone(code: int) -> Exception:

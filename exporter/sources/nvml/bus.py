@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 PCI_DEVICES = Path("/sys/bus/pci/devices")
 NVIDIA = "0x10de"
@@ -15,16 +16,27 @@ VISIBLE = "NVIDIA_VISIBLE_DEVICES"
 SECONDS_BETWEEN_LOOKS = 60.0
 
 
+class _Card(NamedTuple):
+    """A GPU on the bus: its PCI device id, and the driver that holds it, empty for none."""
+
+    model: str
+    driver: str
+
+
 def gpus_on_the_bus(devices: Path = PCI_DEVICES) -> int | None:
     """Count the GPUs of this machine that are the NVIDIA driver's to serve.
 
     Left out are virtual functions (which belong to guests) and GPUs that another driver holds, such
-    as vfio-pci for a virtual machine. None where the kernel shows no PCI bus.
+    as vfio-pci for a virtual machine. One that no driver holds has failed as the driver began,
+    where that serves another of its model; else it is too old or too new for this driver. None
+    where the kernel shows no PCI bus.
     """
     try:
-        return sum(_is_ours(device) for device in devices.iterdir())
+        cards = tuple(filter(None, map(_card, devices.iterdir())))
     except OSError:
         return None
+    served = {card.model for card in cards if card.driver == DRIVER}
+    return sum(card.driver in (DRIVER, "") and card.model in served for card in cards)
 
 
 class Bus:
@@ -47,14 +59,14 @@ class Bus:
         return self._count
 
 
-def _is_ours(device: Path) -> bool:
-    if _text(device / "vendor") != NVIDIA or not _text(device / "class").startswith(
-        DISPLAY_CONTROLLER
-    ):
-        return False
+def _card(device: Path) -> _Card | None:
+    is_nvidia = _text(device / "vendor") == NVIDIA
+    is_gpu = is_nvidia and _text(device / "class").startswith(DISPLAY_CONTROLLER)
+    if not is_gpu or (device / "physfn").is_symlink():
+        return None
     driver = device / "driver"
-    held_by_another = driver.is_symlink() and driver.readlink().name != DRIVER
-    return not held_by_another and not (device / "physfn").is_symlink()
+    holder = driver.readlink().name if driver.is_symlink() else ""
+    return _Card(_text(device / "device"), holder)
 
 
 def _text(file: Path) -> str:

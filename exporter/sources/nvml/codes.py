@@ -39,6 +39,10 @@ _NAMES: dict[int, str] = {
 }
 
 
+UNREADABLE = pynvml.NVML_ERROR_CORRUPTED_INFOROM
+"""What is said of a text that is none: pynvml decodes, and gives no code for what it cannot."""
+
+
 def code_name(code: int) -> str:
     """Return the header's name of a return code.
 

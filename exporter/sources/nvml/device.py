@@ -12,6 +12,7 @@ from exporter.snapshot import Gpu
 from exporter.sources.nvml import gpm
 from exporter.sources.nvml.asking import Asker, gone
 from exporter.sources.nvml.assembly import assemble
+from exporter.sources.nvml.codes import UNREADABLE
 from exporter.sources.nvml.facts import FACTS
 from exporter.sources.nvml.fields import Field
 from exporter.sources.nvml.health import DAMAGE, LIMITS, SETTINGS
@@ -56,6 +57,8 @@ class Device:
             self.uuid: str = pynvml.nvmlDeviceGetUUID(self.handle)
         except pynvml.NVMLError as error:
             raise gone(error.value) from error
+        except UnicodeDecodeError as error:
+            raise gone(UNREADABLE) from error
         self._asker = Asker(index, self.uuid, session.notices)
         query = gpm.Query()
         take = partial(pynvml.nvmlGpmSampleGet, self.handle)

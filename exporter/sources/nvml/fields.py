@@ -23,6 +23,10 @@ RARE = 300.0
 ONCE = math.inf
 
 
+NOT_AVAILABLE = frozenset({2**32 - 1, 2**64 - 1})
+"""`NVML_VALUE_NOT_AVAILABLE`: what the driver writes for a number that it does not have."""
+
+
 class Field(NamedTuple):
     """One call: its name in the log, how to ask, and which parts to make of the answer.
 
@@ -39,8 +43,13 @@ class Field(NamedTuple):
 def single(
     name: str, read: Callable[[Handle], Any], convert: Convert, every: float = EACH_TIME
 ) -> Field:
-    """Return the row of a call that answers one value."""
-    return Field(name, read, {name: convert}, every)
+    """Return the row of a call that answers one value, or the number that means it has none."""
+
+    def known(answer: Any) -> Any | None:  # noqa: ANN401 - each call has its own answer
+        is_none = isinstance(answer, int) and answer in NOT_AVAILABLE
+        return None if is_none else convert(answer)
+
+    return Field(name, read, {name: known}, every)
 
 
 def newest_of(*reads: Callable[[Handle], Any]) -> Callable[[Handle], Any]:

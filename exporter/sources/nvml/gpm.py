@@ -71,7 +71,7 @@ class Query:
         known = {
             answer.metricId: answer.value
             for answer in self._question.metrics
-            if answer.nvmlReturn == pynvml.NVML_SUCCESS and not math.isnan(answer.value)
+            if answer.nvmlReturn == pynvml.NVML_SUCCESS and math.isfinite(answer.value)
         }
         return Measured(
             {name: percent(known[id_]) for name, id_ in ACTIVITY.items() if id_ in known},

@@ -10,6 +10,9 @@ SHORTEST_GAP = 600_000
 """Microseconds: drivers sample utilization five or six times a second, some once."""
 LONGEST_STEP = 2_000_000
 STEPS_OF_A_GAP = 3
+LONGEST_GAP = 7 * 86_400_000_000
+"""Microseconds; a longer one is not time that passed, but a clock that was changed for another."""
+MOST_SILENT_READS = 3
 WINDOW = 60_000_000
 MOST_READS = 64
 
@@ -38,11 +41,12 @@ class BusyTime:
         self._percent_microseconds: float = 0
         self._gap_microseconds = 0
         self._was_idle = False
+        self._silent_reads = 0
 
     @property
     def known(self) -> bool:
-        """Whether any sample was ever seen."""
-        return self._last is not None
+        """Whether samples come: without any, sums that stand still would look like idleness."""
+        return self._last is not None and self._silent_reads < MOST_SILENT_READS
 
     @property
     def seconds(self) -> float:
@@ -69,6 +73,7 @@ class BusyTime:
             # The driver's clock was set back, or the driver was loaded anew.
             self._last = samples[-1].at
         self._was_idle = idle and not fresh
+        self._silent_reads = 0 if fresh or idle else self._silent_reads + 1
 
     def is_news(self, ring: Iterable[Sample]) -> bool:
         """Say whether the ring holds a sample that was not taken yet."""
@@ -82,7 +87,8 @@ class BusyTime:
         span = sample.at - last
         longest = min(LONGEST_STEP, max(SHORTEST_GAP, STEPS_OF_A_GAP * self._step))
         if span > longest or not 0 <= sample.value <= 100:
-            self._gap_microseconds += 0 if self._was_idle else span
+            is_gap = not self._was_idle and span <= LONGEST_GAP
+            self._gap_microseconds += span if is_gap else 0
         else:
             self._percent_microseconds += sample.value * span
         self._step = min(self._step, span)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from operator import attrgetter
+from typing import Any
 
 import pynvml
 
 from exporter.sources.nvml.codes import UNSUPPORTED
-from exporter.sources.nvml.fields import Field, Handle, thousandth
+from exporter.sources.nvml.fields import NOT_AVAILABLE, Field, Handle, thousandth
 from exporter.sources.nvml.integral import BusyTime, Extremes, Sample
 
 # By `nvmlValueType_t`: the member of the union that holds the value.
@@ -50,7 +51,8 @@ class Meter:
 
     def _read_power(self, handle: Handle) -> tuple[float, float] | None:
         ring = _ring(handle, pynvml.NVML_TOTAL_POWER_SAMPLES)
-        return self._power.take(sample for sample in ring if sample.value > 0)
+        known = (s for s in ring if s.value > 0 and s.value not in NOT_AVAILABLE)
+        return self._power.take(known)
 
 
 class Meters:
@@ -71,11 +73,22 @@ def _ring(handle: Handle, kind: int) -> list[Sample]:
     has caught up.
     """
     try:
-        kind_of_value, found = pynvml.nvmlDeviceGetSamples(handle, kind, 0)
+        kind_of_value, found = _samples(handle, kind)
     except pynvml.NVMLError_NotFound:
         return []
+    if kind_of_value >= len(_MEMBERS):
+        raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_SUPPORTED)
     value = _MEMBERS[kind_of_value]
     return [Sample(sample.timeStamp, value(sample)) for sample in found if sample.timeStamp]
+
+
+def _samples(handle: Handle, kind: int) -> tuple[int, list[Any]]:
+    """Return the type of the values, and the samples; raises NVMLError."""
+    try:
+        return pynvml.nvmlDeviceGetSamples(handle, kind, 0)  # type: ignore[no-any-return] # untyped
+    except pynvml.NVMLError_InsufficientSize:
+        # It has grown since the binding asked how long it is.
+        return pynvml.nvmlDeviceGetSamples(handle, kind, 0)  # type: ignore[no-any-return] # untyped
 
 
 def _is_idle(handle: Handle) -> bool:

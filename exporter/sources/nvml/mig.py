@@ -12,7 +12,7 @@ import pynvml
 from exporter.snapshot import MigInstance
 from exporter.sources.nvml import gpm
 from exporter.sources.nvml.asking import Asker, gone
-from exporter.sources.nvml.codes import DEVICE_GONE, LIBRARY_GONE, UNSUPPORTED
+from exporter.sources.nvml.codes import DEVICE_GONE, LIBRARY_GONE, UNREADABLE, UNSUPPORTED
 from exporter.sources.nvml.fields import ONCE, Field, Handle, single
 from exporter.sources.nvml.notices import Notices
 from exporter.sources.nvml.vitals import MEMORY
@@ -87,7 +87,10 @@ class Instances:
         Raises DeviceGone when the GPU is lost, SourceDown when the whole library is gone.
         """
         found = dict(self._slots(parent, uuid))
+        gone = {who.uuid for who in self._known.keys() - found.keys()}
         self._forget_all_but(found.keys())
+        for each in gone - {who.uuid for who in found}:
+            self._notices.forget(each)
         carried: set[int] = set()
         return tuple(
             self._read(_Handles(parent, handle), who, carried, now) for who, handle in found.items()
@@ -123,6 +126,8 @@ class Instances:
                 yield _Who(pynvml.nvmlDeviceGetUUID(handle), name), handle
             except pynvml.NVMLError as error:
                 self._no_instance(uuid, error.value)
+            except UnicodeDecodeError:
+                self._no_instance(uuid, UNREADABLE)
 
     def _no_instance(self, uuid: str, code: int) -> None:
         if code in DEVICE_GONE or code in LIBRARY_GONE:

@@ -14,14 +14,15 @@ _NUMBER = re.compile(r"\.\d+\b")
 
 
 class Notices:
-    """Outlives the library's sessions; bounded by devices times fields."""
+    """Outlives the library's sessions; bounded by the devices that there are times fields."""
 
     def __init__(self) -> None:
         self._refusals: set[tuple[str, str, int]] = set()
         self._untold: dict[tuple[str, int], list[str]] = {}
         self._lost: set[int] = set()
-        self._uuids: dict[int, str] = {}
-        self._answered_at: dict[int, float] = {}
+        self._answered: dict[int, tuple[str, float]] = {}
+        """Who answered last at each index, and when (Unix seconds)."""
+        self._missing = 0
         self._deaf = False
 
     def refused(self, uuid: str, field: str, code: int) -> None:
@@ -48,6 +49,11 @@ class Notices:
             for field in self._untold.pop((of, code)):
                 self._refusals.discard((of, field, code))
 
+    def forget(self, uuid: str) -> None:
+        """Forget what was told of an instance that is no more."""
+        self.forget_refusals(uuid)
+        self._refusals = {refusal for refusal in self._refusals if refusal[0] != uuid}
+
     def counted(self, before: int, now: int) -> None:
         """Tell that the driver shows more or fewer GPUs than before."""
         gpus = f"{now} GPU{'' if now == 1 else 's'}"
@@ -60,6 +66,20 @@ class Notices:
             gpus,
             before,
         )
+
+    def expected(self, expected: int | None, seen: int) -> None:
+        """Tell that the driver shows fewer GPUs than the machine has, once for each number."""
+        missing = max(0, (expected or 0) - seen)
+        if missing > self._missing:
+            log.warning(
+                "the driver shows %d of the %d GPUs that are on the PCI bus: see the lines with"
+                " NVRM and Xid in the kernel log, and reboot the host",
+                seen,
+                expected,
+            )
+        elif self._missing and not missing:
+            log.info("the driver shows all GPUs that are on the PCI bus")
+        self._missing = missing
 
     def deaf(self, *, now: bool) -> None:
         """Tell that Xid errors may go unseen, once until they do no longer."""
@@ -84,16 +104,19 @@ class Notices:
 
     def answering(self, index: int, uuid: str, now: float) -> None:
         """Remember who answered and when, and tell where it had stopped doing so."""
-        self._uuids[index] = uuid
-        self._answered_at[index] = now
+        if self.uuid_of(index) != uuid:
+            # After the driver has counted anew, nobody is where somebody else is now.
+            others = {i: who for i, who in self._answered.items() if who[0] != uuid}
+            self._answered = others
+        self._answered[index] = uuid, now
         if index in self._lost:
             self._lost.discard(index)
             log.info("GPU %d (%s) answers again", index, uuid)
 
     def uuid_of(self, index: int) -> str:
         """Return the uuid last seen at `index`, or words for a GPU that never answered."""
-        return self._uuids.get(index, f"unknown, index {index}")
+        return self._answered[index][0] if index in self._answered else f"unknown, index {index}"
 
     def answered_at(self, index: int) -> float | None:
         """Return when (Unix seconds) the GPU at `index` answered last; None is never."""
-        return self._answered_at.get(index)
+        return self._answered[index][1] if index in self._answered else None

@@ -21,7 +21,7 @@ IN_A_CONTAINER = (
     "run a container with the NVIDIA runtime (Kubernetes: runtimeClassName: nvidia) and"
     " NVIDIA_VISIBLE_DEVICES=all, NVIDIA_DRIVER_CAPABILITIES=utility"
 )
-WITHOUT_A_GPU = "without a GPU, switch this off with --no-collector.nvml or try --nvml.simulate 2"
+WITHOUT_A_GPU = "without a GPU, try --nvml.simulate 2, or run without GPUs: --no-collector.nvml"
 
 NO_GPU = Problem(
     "the NVIDIA driver shows no GPU",

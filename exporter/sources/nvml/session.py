@@ -43,19 +43,20 @@ class Session:
         self._monotonic = monotonic
         self._devices: dict[int, Device] = {}
         self._seen: int | None = None
-        self._lost: tuple[str, ...] = ()
+        self._misses_some = False
         self._driver_version = _version(pynvml.nvmlSystemGetDriverVersion)
         self._nvml_version = _version(pynvml.nvmlSystemGetNVMLVersion)
         self._cuda_version = _version(_cuda_version)
         self._surroundings = Surroundings(lasting.notices, self._driver_version, lasting.further)
 
     def outdated(self, now: float) -> bool:
-        """Whether a new session would see more: GPUs came or went, or one has long been lost.
+        """Whether a new session would see more: GPUs came or went, or one has long been missed.
 
-        A device that was reset may answer only after a new init. Raises SourceDown.
+        A device that was reset may answer, and one that came back to the bus may be counted, only
+        after a new init. Raises SourceDown.
         """
-        long_lost = self._lost and now - self._opened_at >= LOST_RETRY_SECONDS
-        if long_lost and not self._lasting.hands.inside():
+        long_missed = self._misses_some and now - self._opened_at >= LOST_RETRY_SECONDS
+        if long_missed and not self._lasting.hands.inside():
             return True
         if self._seen is None or (count := _device_count()) == self._seen:
             return False
@@ -66,8 +67,11 @@ class Session:
         """Read every device; those that are gone are left out and named.
 
         Raises SourceDown when there is no device, or none can be read for a reason that is not its
-        own: that all are lost is a reading too, or nobody would be told of the last GPU's end.
+        own: that all are lost is a reading too, or nobody would be told of the last GPU's end. So
+        is that the driver shows none of those that it holds.
         """
+        bus = self._lasting.bus
+        expected = bus.count(now) if bus else None
         self._seen = _device_count()
         gone: dict[int, int] = {}
         gpus: list[Gpu] = []
@@ -77,11 +81,14 @@ class Session:
                 gpus.append(self._read_apart(index, now))
             except DeviceGone as reason:
                 gone[index] = reason.code
-        if not gpus and DEVICE_GONE.isdisjoint(gone.values()):
-            raise source_down(next(iter(gone.values()))) if gone else SourceDown(*NO_GPU)
-        self._lost = self._tell_gone(gone)
+        if gone and not gpus and DEVICE_GONE.isdisjoint(gone.values()):
+            raise source_down(next(iter(gone.values())))
+        if not self._seen and not expected:
+            raise SourceDown(*NO_GPU)
+        lost = self._tell_gone(gone)
+        self._notices.expected(expected, self._seen)
+        self._misses_some = bool(lost) or (expected or 0) > self._seen
         self._lasting.follow(tuple(self._devices.items()))
-        bus = self._lasting.bus
         return Gpus(
             gpus=tuple(gpus),
             seen=self._seen,
@@ -89,11 +96,11 @@ class Session:
             cuda_version=self._cuda_version,
             nvml_version=self._nvml_version,
             simulated=self._simulated,
-            lost=self._lost,
+            lost=lost,
             unanswered=tuple(
                 self._lasting.unanswered(index, code, now) for index, code in gone.items()
             ),
-            expected=bus.count(now) if bus else None,
+            expected=expected,
         )
 
     def close(self) -> bool:
@@ -152,5 +159,5 @@ def _cuda_version() -> str:
 def _version(read: Callable[[], str]) -> str:
     try:
         return str(read())
-    except pynvml.NVMLError:
+    except (pynvml.NVMLError, UnicodeDecodeError):
         return ""

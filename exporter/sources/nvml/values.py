@@ -15,7 +15,14 @@ from typing import Any
 import pynvml
 
 from exporter.snapshot import RECOVERY_ACTIONS
-from exporter.sources.nvml.fields import EACH_TIME, ONCE, SLOW, Convert, thousandth
+from exporter.sources.nvml.fields import (
+    EACH_TIME,
+    NOT_AVAILABLE,
+    ONCE,
+    SLOW,
+    Convert,
+    thousandth,
+)
 
 _UNION_MEMBERS = {
     pynvml.NVML_VALUE_TYPE_DOUBLE: "dVal",
@@ -52,12 +59,15 @@ def nanoseconds(value: int) -> float:
 
 def signed(value: int) -> float:
     """Undo the cast to unsigned that some drivers make of a negative margin."""
-    return float(value - 2**32 if 2**31 <= value < 2**32 else value)
+    for bits in (32, 64):
+        if 2 ** (bits - 1) <= value < 2**bits:
+            return float(value - 2**bits)
+    return float(value)
 
 
 def recovery_action(value: int) -> str:
     """Name what the driver recommends; an action that is newer than we is `unknown`."""
-    return RECOVERY_ACTIONS[value] if value < len(RECOVERY_ACTIONS) else "unknown"
+    return RECOVERY_ACTIONS[value] if 0 <= value < len(RECOVERY_ACTIONS) else "unknown"
 
 
 LINK_COUNT = Value("link_count", 91, int, ONCE)
@@ -123,4 +133,6 @@ def convert(value: Value, answer: Any) -> Any | None:  # noqa: ANN401 - a struct
     if member is None or (value.wide and answer.valueType in _NARROW):
         return None
     number = getattr(answer.value, member)
-    return None if math.isnan(number) else value.convert(number)
+    # A margin of -1 looks the same.
+    is_none = number in NOT_AVAILABLE and value.convert is not signed
+    return None if is_none or not math.isfinite(number) else value.convert(number)

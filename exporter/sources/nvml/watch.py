@@ -91,8 +91,9 @@ class XidWatch:
         """Wait a moment for an Xid and count it; return the seconds until the next wait."""
         self._beat = now
         with self._inside:
-            # What is followed is read in here: whoever ends a session has the lock.
-            if not self._following or now < self._retry_at:
+            # What is followed is read in here: whoever ends a session has the lock. A GPU that is
+            # followed no more, for it answers no more, may still have something to say.
+            if not (self._following or self._registered) or now < self._retry_at:
                 return IDLE_SECONDS
             try:
                 self._register(now)

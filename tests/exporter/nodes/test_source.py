@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 
 import pytest
 
+from alerts.model import GpuObservation
 from exporter.report import report_document
 from exporter.snapshot import NodeReport, Nodes
 from exporter.sources import SourceDown
@@ -20,8 +21,9 @@ A, B, C = (Peer(f"10.0.0.{number}", 10390) for number in (1, 2, 3))
 REFUSED = Answer(problem="Connection refused")
 
 
-def report(node: str) -> Answer:
-    return Answer(json.dumps(report_document(NodeReport(node))).encode())
+def report(node: str, *uuids: str) -> Answer:
+    gpus = tuple(GpuObservation(uuid, 0, node, 0, 1, NOW) for uuid in uuids)
+    return Answer(json.dumps(report_document(NodeReport(node, gpus=gpus))).encode())
 
 
 class Cluster:
@@ -97,6 +99,25 @@ def test_nonsense_is_silence_with_a_reason() -> None:
     cluster.collect()
     cluster.answers = {A: Answer(b"<html>")}
     assert states(cluster.collect()) == {"node-a": "the answer is not JSON"}
+
+
+@pytest.mark.parametrize("name", ["node-a", "node-own"])
+def test_machines_that_share_a_name_are_told_once(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    cluster = Cluster()
+    # While a process is replaced two read the same GPUs; one without any may be on its way.
+    cluster.answers = {A: report(name, "GPU-1", "GPU-2"), B: report(name, "GPU-2"), C: report(name)}
+    cluster.collect()
+    assert caplog.messages == []
+    for uuid in ("GPU-3", "GPU-3", "GPU-1", "GPU-3"):
+        cluster.answers[B] = report(name, uuid)
+        cluster.collect()
+    line = (
+        f"two machines call themselves {name} (10.0.0.1:10390, 10.0.0.2:10390), and the GPUs of one"
+        " are not watched: give each process a --node.name of its own"
+    )
+    assert caplog.messages == [line, line]
 
 
 def test_nobody_to_ask_is_a_source_that_is_down() -> None:

@@ -8,17 +8,24 @@ import pytest
 
 from exporter.sources.nvml.bus import Bus, gpus_on_the_bus
 
+H100, GTX_680 = "0x2330", "0x1180"
 DATA_CENTRE, DISPLAY, SWITCH, SOUND = "0x030200", "0x030000", "0x068000", "0x040300"
 
 
 def plug(
-    bus: Path, address: str, kind: str, vendor: str = "0x10de", driver: str = "nvidia"
+    bus: Path,
+    address: str,
+    kind: str,
+    vendor: str = "0x10de",
+    driver: str = "nvidia",
+    model: str = H100,
 ) -> Path:
     """Put a device on the bus as the kernel shows it; without a driver for an empty name."""
     device = bus / address
     device.mkdir(parents=True)
     (device / "vendor").write_text(f"{vendor}\n")
     (device / "class").write_text(f"{kind}\n")
+    (device / "device").write_text(f"{model}\n")
     if driver:
         (device / "driver").symlink_to(f"../../../bus/pci/drivers/{driver}")
     return device
@@ -29,7 +36,7 @@ def plug(
     [
         (DATA_CENTRE, "0x10de", "nvidia", 1),
         (DISPLAY, "0x10de", "nvidia", 1),
-        (DATA_CENTRE, "0x10de", "", 1),
+        (DATA_CENTRE, "0x10de", "", 0),
         (DATA_CENTRE, "0x10de", "vfio-pci", 0),
         (DISPLAY, "0x10de", "nouveau", 0),
         (DISPLAY, "0x1002", "amdgpu", 0),
@@ -41,6 +48,17 @@ def test_the_gpus_of_the_nvidia_driver_are_counted(
     tmp_path: Path, kind: str, vendor: str, driver: str, count: int
 ) -> None:
     plug(tmp_path, "0000:1b:00.0", kind, vendor, driver)
+    assert gpus_on_the_bus(tmp_path) == count
+
+
+@pytest.mark.parametrize(("model", "count"), [(H100, 3), (GTX_680, 2)])
+def test_a_gpu_that_no_driver_holds_is_missed_where_its_model_is_served(
+    tmp_path: Path, model: str, count: int
+) -> None:
+    plug(tmp_path, "0000:1b:00.0", DATA_CENTRE)
+    plug(tmp_path, "0000:2b:00.0", DATA_CENTRE)
+    plug(tmp_path, "0000:3b:00.0", DATA_CENTRE, driver="", model=model)
+    plug(tmp_path, "0000:4b:00.0", DATA_CENTRE, driver="vfio-pci")
     assert gpus_on_the_bus(tmp_path) == count
 
 

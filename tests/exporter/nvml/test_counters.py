@@ -78,6 +78,16 @@ def test_busy_seconds_do_not_depend_on_how_often_they_are_read(
     assert gpu.busy_gap_seconds == 0
 
 
+def test_a_driver_that_samples_no_more_has_no_idle_gpu(machine: Machine) -> None:
+    machine.collect()
+    machine.library.faults.fail(Return.NOT_FOUND, SAMPLES)
+    assert [machine.collect().busy_seconds is None for _ in range(4)] == [False, False, True, True]
+    machine.library.faults.clear(SAMPLES)
+    again = machine.collect()
+    assert again.busy_seconds is not None
+    assert again.busy_gap_seconds == pytest.approx(50 - 14, abs=0.3)
+
+
 def test_a_ring_that_ran_over_is_a_gap_and_not_invented(machine: Machine) -> None:
     machine.collect()
     before = machine.collect()
@@ -224,6 +234,7 @@ def test_the_bus_says_how_many_gpus_there_should_be(
         device.mkdir()
         (device / "vendor").write_text("0x10de\n")
         (device / "class").write_text("0x030200\n")
+        (device / "driver").symlink_to("../../../bus/pci/drivers/nvidia")
     reading = NvmlSource(bus=Bus(tmp_path, {})).collect(0.0)
     assert (reading.expected, reading.seen) == (3, library.gpus.count)
     assert NvmlSource().collect(0.0).expected is None

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 
 import pytest
 
-from exporter.simulation import H100, Return, SimulatedLibrary
+from exporter.simulation import H100, Return, SimulatedGpus, SimulatedLibrary, installed
 from exporter.simulation.functions import DEVICE_FUNCTIONS
+from exporter.simulation.hardware import SimulatedGpu
 from exporter.snapshot import Gpu, Gpus
 from exporter.sources import SourceDown
 from exporter.sources.nvml import NvmlSource
+from exporter.sources.nvml.bus import Bus
 from tests.support.gpus import all_timeless, timeless
 
 REMEDY = "see the Xid lines of the kernel log, and reboot the host"
@@ -26,6 +29,29 @@ each_way_to_go = pytest.mark.parametrize(
         ("nvmlDeviceGetMemoryInfo_v2", Return.RESET_REQUIRED),
     ],
 )
+
+
+class Shrinking(SimulatedGpus):
+    """GPUs of which the first may go, so that the others move up."""
+
+    _gone = 0
+
+    def without_the_first(self) -> None:
+        self.count -= 1
+        self._gone += 1
+
+    def gpu(self, index: int) -> SimulatedGpu:
+        return super().gpu(index + self._gone)
+
+
+def plug_in(bus: Path, count: int) -> None:
+    """Put GPUs on the bus that the driver holds."""
+    for slot in range(count):
+        device = bus / f"0000:{slot}b:00.0"
+        device.mkdir()
+        (device / "vendor").write_text("0x10de\n")
+        (device / "class").write_text("0x030200\n")
+        (device / "driver").symlink_to("../../../bus/pci/drivers/nvidia")
 
 
 def indices(reading: Gpus) -> list[int]:
@@ -179,3 +205,53 @@ def test_that_every_gpu_is_lost_is_a_reading(
     for device in (0, 1):
         library.faults.clear(device=device)
     assert indices(source.collect(20.0)) == [0, 1]
+
+
+def test_a_driver_that_shows_none_of_its_gpus_is_a_reading(
+    library: SimulatedLibrary, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "tunewatch")
+    plug_in(tmp_path, 2)
+    source = NvmlSource(bus=Bus(tmp_path, {}))
+    library.gpus.count = 0
+    nothing = source.collect(0.0)
+    assert (nothing.gpus, nothing.seen, nothing.lost, nothing.expected) == ((), 0, (), 2)
+    library.gpus.count = 1
+    assert source.collect(10.0).seen == 1
+    library.gpus.count = 2
+    assert indices(source.collect(20.0)) == [0, 1]
+    told = [line for line in caplog.messages if "PCI bus" in line]
+    assert told == [
+        (
+            "the driver shows 0 of the 2 GPUs that are on the PCI bus: see the lines with NVRM and"
+            " Xid in the kernel log, and reboot the host"
+        ),
+        "the driver shows all GPUs that are on the PCI bus",
+    ]
+
+
+def test_a_gpu_that_is_not_counted_gets_a_new_init_now_and_then(
+    library: SimulatedLibrary, tmp_path: Path
+) -> None:
+    plug_in(tmp_path, 3)
+    source = NvmlSource(bus=Bus(tmp_path, {}))
+    sessions = []
+    for now in (0.0, 290.0, 300.0, 310.0, 600.0):
+        source.collect(now)
+        sessions.append(library.sessions)
+    assert sessions == [1, 1, 2, 2, 3]
+    assert library.users == 1
+
+
+def test_nobody_is_called_lost_by_the_name_of_one_that_answers() -> None:
+    gpus = Shrinking(3)
+    with installed(SimulatedLibrary(gpus)) as library:
+        source = NvmlSource()
+        uuids = [gpu.uuid for gpu in source.collect(0.0).gpus]
+        gpus.without_the_first()
+        library.faults.fail(Return.GPU_IS_LOST, device=1)
+        reading = source.collect(10.0)
+    assert [gpu.uuid for gpu in reading.gpus] == uuids[1:2]
+    assert [(silent.uuid, silent.answered_at) for silent in reading.unanswered] == [
+        ("unknown, index 1", None)
+    ]

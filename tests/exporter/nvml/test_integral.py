@@ -127,6 +127,22 @@ def test_a_clock_that_was_set_back_starts_anew_without_a_jump() -> None:
     assert (busy.seconds, busy.gap_seconds) == pytest.approx((0.4, 0))
 
 
+def test_samples_that_come_no_more_while_the_gpu_works_are_no_idleness() -> None:
+    ring = ramp(100, 100, 100)
+    assert taken(ring, ring, ring).known, "a ring may be read more often than it is filled"
+    assert not taken(ring, ring, [], ring).known
+    assert taken(ring, *[ring] * 9, ramp(100, start=90 * SECOND)).known
+    assert taken(ring, *[ring] * 9, idle=True).known
+
+
+def test_another_clock_is_no_gap_of_decades() -> None:
+    busy = BusyTime()
+    since_boot, since_1970 = 3_600 * SECOND, 1_760_000_000 * SECOND
+    for begin in (since_boot, since_1970):
+        busy.take([Sample(begin + step * SECOND // 5, 50) for step in range(6)])
+    assert (busy.seconds, busy.gap_seconds) == (1.0, 0.0)
+
+
 def test_before_the_first_sample_nothing_is_known() -> None:
     busy = taken([], [])
     assert not busy.known

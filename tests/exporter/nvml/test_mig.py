@@ -116,6 +116,22 @@ def test_a_gpu_is_divided_anew_while_it_is_watched(machine: Machine) -> None:
     assert machine.library.performance.held == 4
 
 
+def test_what_was_told_of_an_instance_is_forgotten_with_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.INFO, "tunewatch.nvml")
+    gpus = simulated_gpus(1, "a100", clock=lambda: START)
+    source = NvmlSource()
+    told = []
+    with installed(SimulatedLibrary(gpus)):
+        for slots in (MIXED, MIXED, (None,) * 7, MIXED):
+            gpus.divided[0] = slots
+            source.collect(START)
+            told.append(sum("(MIG-" in line for line in caplog.messages))
+            caplog.clear()
+    assert told == [3, 0, 0, 3]
+
+
 def test_mig_may_be_switched_on_and_off(machine: Machine) -> None:
     machine.read(0.0)
     del machine.gpus.divided[0]

@@ -96,6 +96,8 @@ def test_a_source_that_was_given_back_is_down_and_not_missed(
 ) -> None:
     caplog.set_level(logging.INFO, "tunewatch.source")
     poller.tick(0.0)
+    assert caplog.messages == ["nvml is up"]
+    caplog.clear()
     source.release()
     delays = [poller.tick(now) for now in (10.0, 20.0, 4000.0)]
     assert max(delays) <= 60

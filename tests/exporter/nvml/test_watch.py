@@ -101,6 +101,15 @@ def test_a_gpu_that_comes_later_is_watched_too(guard: Guard) -> None:
     assert guard.seen(0) == {31: 1}
 
 
+def test_the_last_gpu_is_still_heard_when_it_is_lost(guard: Guard) -> None:
+    guard.watch.follow(())
+    guard.library.events.xid(1, 79)
+    assert guard.watch.tick(101.0) == 0
+    assert guard.seen(1) == {79: 1}
+    assert guard.watch.end()
+    assert guard.watch.tick(102.0) > 0, "nobody is in the driver once the session has ended"
+
+
 def test_a_gpu_that_is_lost_is_still_heard(guard: Guard) -> None:
     guard.follow(0)
     guard.library.events.xid(1, 79)
