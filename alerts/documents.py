@@ -187,6 +187,9 @@ def _explain(model: type[BaseModel], error: Any) -> str:  # noqa: ANN401 - pydan
         return f"{path}: is required"
     message = error["msg"].removeprefix("Value error, ")
     message = message.removeprefix("Input ").removeprefix("String ")
+    if kind.startswith(("greater_than", "less_than")) and isinstance(error["input"], str):
+        # Only durations are numbers that may be written as text, and their limits are in seconds.
+        message += " seconds"
     found = "" if kind in {"model_type", "dict_type", "tuple_type"} else _found(error["input"])
     return f"{path}: {_PLAIN_WORDS.get(kind, message)}{found}"
 

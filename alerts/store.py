@@ -98,7 +98,7 @@ class FileStore:
 
     def load(self) -> Document | None:
         """Return the document; one that cannot be used is set aside and None returned."""
-        with _as_store_error(f"cannot read the state file {self.path}"):
+        with _as_store_error(f"cannot use the state file {self.path}"):
             self._hold()
             try:
                 content = self.path.read_bytes()

@@ -17,11 +17,17 @@ from typing import TypeAlias
 
 from alerts.documents import DocumentError
 from exporter import logs
-from exporter.arguments import add_capture_flags, add_runs_flags
+from exporter.arguments import (
+    add_capture_flags,
+    add_config_flag,
+    add_demo_flags,
+    add_replay_flags,
+    add_rules_flags,
+    add_runs_flags,
+)
 from exporter.options import OptionError, add_flags, run_options
 
 OK, FAILED, USAGE = 0, 1, 2
-RULE_FORMATS = ("prometheus", "prometheusrule", "alertmanager")
 INTERRUPTED = 128 + signal.SIGINT
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - argparse has no public name for it
@@ -77,7 +83,7 @@ def _add_run(commands: Commands) -> None:
 
 def _add_check(commands: Commands) -> None:
     check = commands.add_parser("check", help="validate configuration files")
-    check.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    check.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a configuration")
     check.set_defaults(command=_check)
 
 
@@ -90,12 +96,10 @@ def _add_runs(commands: Commands) -> None:
 
 
 def _add_replay(commands: Commands) -> None:
-    replay = commands.add_parser("replay", help="run the thresholds over finished runs")
-    replay.add_argument(
-        "runs", nargs="+", metavar="FILE|RUN_ID", help="a recording, or a run of MLflow by its id"
+    replay = commands.add_parser(
+        "replay", help="run the thresholds over finished runs", allow_abbrev=False
     )
-    replay.add_argument("--config.file", dest="config_file", type=Path, metavar="FILE")
-    replay.add_argument("--output", choices=("text", "json"), default="text")
+    add_replay_flags(replay)
     replay.set_defaults(command=_replay)
 
 
@@ -103,9 +107,7 @@ def _add_notify(commands: Commands) -> None:
     notify = commands.add_parser(
         "notify", help="send a sample of each severity to every channel", allow_abbrev=False
     )
-    notify.add_argument(
-        "--config.file", dest="config_file", type=Path, metavar="FILE", default=argparse.SUPPRESS
-    )
+    add_config_flag(notify)
     notify.set_defaults(command=_notify)
 
 
@@ -113,22 +115,13 @@ def _add_rules(commands: Commands) -> None:
     rules = commands.add_parser(
         "rules", help="write the same alerts for Prometheus", allow_abbrev=False
     )
-    rules.add_argument("--config.file", dest="config_file", type=Path, metavar="FILE")
-    rules.add_argument("--format", choices=RULE_FORMATS, default=RULE_FORMATS[0])
-    action = rules.add_mutually_exclusive_group()
-    action.add_argument(
-        "--check", type=Path, metavar="FILE|FOLDER", help="compare with what was generated before"
-    )
-    action.add_argument("--write", type=Path, metavar="FOLDER", help="write every format there")
+    add_rules_flags(rules)
     rules.set_defaults(command=_rules)
 
 
 def _add_demo(commands: Commands) -> None:
     demo = commands.add_parser("demo", help="watch recorded runs go wrong, on this machine")
-    demo.add_argument("--once", action="store_true", help="end when all runs have been played")
-    demo.add_argument("--duration", type=float, help="seconds in which all runs are played")
-    demo.add_argument("--port", type=int, help="where tunewatch serves HTTP")
-    demo.add_argument("--mlflow-port", type=int, help="where the MLflow server serves HTTP")
+    add_demo_flags(demo)
     demo.set_defaults(command=_demo)
 
 
@@ -187,7 +180,7 @@ def _runs(given: argparse.Namespace) -> int:
         tuple(given.experiment), now - given.since, given.limit, given.best, given.judged
     )
     try:
-        rows, more = run_list.list_runs(load_config(given.config_file), choice, now)
+        rows, more = run_list.list_runs(load_config(_config_file(given)), choice, now)
     except SourceDown as error:
         return _complain(error, FAILED)
     if given.output == "json":
@@ -207,12 +200,15 @@ def _runs(given: argparse.Namespace) -> int:
 
 def _replay(given: argparse.Namespace) -> int:
     from exporter.app.replays import ReplayError, replays  # noqa: PLC0415 - not for the daemon
+    from exporter.sources import SourceDown  # noqa: PLC0415 - as above
 
     try:
-        for text in replays(given.runs, given.config_file, as_json=given.output == "json"):
+        for text in replays(given.runs, _config_file(given), as_json=given.output == "json"):
             _print(text)
     except ReplayError as error:
         return _complain(error, USAGE)
+    except SourceDown as error:
+        return _complain(error, FAILED)
     return OK
 
 
@@ -240,7 +236,7 @@ def _rules(given: argparse.Namespace) -> int:
     from alerts.promrules import files  # noqa: PLC0415 - not for the daemon
     from exporter.config import load_config  # noqa: PLC0415 - pydantic models are built on import
 
-    config = load_config(given.config_file)
+    config = load_config(_config_file(given))
     try:
         if given.write:
             for path in files.write(given.write, config, config.prometheus):
@@ -282,6 +278,11 @@ def _gpu_capture(given: argparse.Namespace) -> int:
         return _complain(OptionError(f"{error.filename}: {error.strerror}"), USAGE)
     _print(f"{given.output}: written; serial numbers and uuids are masked")
     return OK
+
+
+def _config_file(given: argparse.Namespace) -> Path | None:
+    """Return the configuration that `run` would take, so that all commands speak of the same."""
+    return run_options(vars(given), os.environ).config_file
 
 
 def _print(text: str) -> None:

@@ -78,8 +78,9 @@ class Poller:
             if self._source.lifetime is not None:
                 self._data = None
             return
-        if self._told:
-            log.info("%s is up again", self._source.name)
+        if self._told or self._last_success_at is None:
+            again = "" if self._last_success_at is None else " again"
+            log.info("%s is up%s", self._source.name, again)
         self._told.clear()
         self._streak = 0
         self._last_success_at = now

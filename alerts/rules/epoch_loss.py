@@ -49,12 +49,16 @@ def _verdict(
         Severity.INFO if latest.number > 2 or learns else Severity.WARNING,
         drops[-1],
         threshold,
-        f"training loss fell {drops[-1]:.2g} % over epoch {latest.number} (mean {latest.mean:.4g})",
+        f"training loss {_change(drops[-1])} over epoch {latest.number} (mean {latest.mean:.4g})",
         action=NO_LEARNING if total < LEARNT_AT_LEAST else ACTION,
         evidence={"epoch_mean": latest.mean, "previous_mean": closed[-2].mean, "total_drop": total},
         step=history.step,
         epoch=float(latest.number),
     )
+
+
+def _change(fallen: float) -> str:
+    return f"{'fell' if fallen >= 0 else 'rose'} {abs(fallen):.4g} %"
 
 
 def drop(before: EpochMean, after: EpochMean) -> float:

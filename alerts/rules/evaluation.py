@@ -71,7 +71,7 @@ def _gap(history: RunHistory, eval_set: str, evals: Evaluations, threshold: floa
         Severity.WARNING if _is_sure(history, evals, gap - threshold) else Severity.INFO,
         gap,
         threshold,
-        f"validation loss {last.value:.4g} is {gap:.2g} above the training loss {mean:.4g}",
+        f"validation loss {last.value:.4g} is {gap:.4g} above the training loss {mean:.4g}",
         evidence={"eval_loss": last.value, "train_mean": mean, **best_evidence(evals)},
         eval_set=eval_set,
         step=last.step,

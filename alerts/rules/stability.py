@@ -62,7 +62,7 @@ def judge_unstable(history: RunHistory, _limits: Limits, moment: Moment) -> Iter
         Severity.WARNING,
         float(worst.turns),
         float(worst.limit),
-        f"{worst.curve} loss swung {worst.turns} times by {worst.share:.0%} or more around "
+        f"{worst.curve} loss swung {worst.turns} times by {100 * worst.share:.0f} % or more around "
         f"{worst.level:.4g}",
         evidence={"median": worst.level},
         step=moment.record.step,

@@ -86,6 +86,8 @@ class Process:
         except ListenError as error:
             raise StartError(str(error)) from error
         log.info("tunewatch %s serves http://%s/metrics", self._version, bound)
+        if self._options.simulate and self._options.collect_nvml:
+            log.warning("GPUs are simulated (--nvml.simulate): those of this machine are not read")
 
     def _assemble(self) -> Daemon:
         """Give every source a worker, and the configuration one that watches its file."""

@@ -23,7 +23,8 @@ class ReplayError(Exception):
 def replays(runs: Sequence[str], config_file: Path | None, *, as_json: bool) -> Iterator[str]:
     """Yield one JSON line per transition of all runs in time order, or one report per run.
 
-    Raises ReplayError for a run that cannot be read, and DocumentError for a bad configuration.
+    Raises ReplayError for a run that cannot be read, SourceDown where the tracking server does not
+    answer, and DocumentError for a bad configuration.
     """
     config = load_config(config_file)
     book = LimitBook(config)
@@ -54,7 +55,7 @@ def _downloaded(run_id: str, config: Config) -> Recording:
     try:
         found = download(mlflow_settings(config), rule_inputs(config), run_id)
     except SourceDown as error:
-        raise ReplayError(f"{run_id}: {error}") from error
+        raise SourceDown(f"{run_id}: {error.problem}", error.remedy) from error
     if found is None:
         raise ReplayError(
             f"{run_id}: the tracking server has no such run, nor is there such a file"

@@ -11,7 +11,7 @@ from alerts.engine import Engine
 from alerts.notify.redact import Redactor
 from alerts.outbox import Outbox
 from alerts.promrules.groups import fingerprint
-from alerts.store import FileStore, StateStore, StoreError
+from alerts.store import FileStore, StateStore, StoreError, StoreInUse
 from alerts.view import AlertsView
 from exporter.app.api import alerts_document
 from exporter.app.errors import StartError
@@ -134,6 +134,9 @@ def _engine(config: Config, outbox: Outbox, options: RunOptions) -> Engine:
     engine = Engine(config, store, outbox)
     try:
         engine.restore(time.time())
-    except StoreError as error:
+    except StoreInUse as error:
         raise StartError(f"{error} (--state.file)") from error
+    except StoreError as error:
+        remedy = "name one that this process may write with --state.file"
+        raise StartError(f"{error}: {remedy}") from error
     return engine

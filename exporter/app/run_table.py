@@ -59,18 +59,19 @@ def _told(row: RunRow) -> list[str]:
 
 COLUMNS = (
     Column("RUN", lambda row: plain(row.shown.name) or UNKNOWN, 0, right=False, least=NAME_LEAST),
-    Column("EXPERIMENT", lambda row: plain(row.shown.experiment), 10, right=False, least=10),
+    Column("EXPERIMENT", lambda row: plain(row.shown.experiment), 11, right=False, least=10),
     Column("STATUS", lambda row: row.shown.status, 0, right=False),
     Column("STEP", lambda row: UNKNOWN if row.step is None else str(row.step), 3),
-    Column("EPOCH", lambda row: _named(row.epoch, 3), 7),
+    Column("EPOCH", lambda row: _named(row.epoch, 3), 8),
     Column("LOSS", lambda row: _named(row.loss), 1),
     Column("EVAL_LOSS", lambda row: _named(row.eval_loss), 2),
-    Column("PPL", lambda row: _named(row.perplexity), 6),
-    Column("BEST_STEP", lambda row: str(row.best.step) if row.best else UNKNOWN, 8),
-    Column("LR", lambda row: _named(row.learning_rate, 3), 9),
+    Column("BEST_EVAL", lambda row: _named(row.best.value if row.best else None), 5),
+    Column("BEST_STEP", lambda row: str(row.best.step) if row.best else UNKNOWN, 9),
+    Column("PPL", lambda row: _named(row.perplexity), 7),
+    Column("LR", lambda row: _named(row.learning_rate, 3), 10),
     Column("AGE", lambda row: _span(row.age), 4),
-    Column("TIME", lambda row: _span(row.duration), 5),
-    Column("RUN_ID", lambda row: plain(row.shown.run_id), 11, right=False),
+    Column("TIME", lambda row: _span(row.duration), 6),
+    Column("RUN_ID", lambda row: plain(row.shown.run_id), 12, right=False),
     Column("ALERTS", lambda row: ", ".join(_told(row)), 0, right=False, least=ALERTS_LEAST),
 )
 """AGE is that of the last point, TIME how long the run has lasted."""

@@ -51,6 +51,7 @@ $sources
 <ul>
 <li><a href="metrics">metrics</a>: what Prometheus scrapes</li>
 <li><a href="api/v1/alerts">api/v1/alerts</a>: the alerts of this moment with their evidence</li>
+<li><a href="api/v1/node">api/v1/node</a>: what another process needs to judge these GPUs</li>
 <li><a href="-/healthy">-/healthy</a> and <a href="-/ready">-/ready</a>: for probes</li>
 </ul>
 </body>
@@ -82,9 +83,15 @@ def landing_page(landing: Landing) -> str:
 def _row(source: SourceState, now: float) -> str:
     return _ROW.substitute(
         name=_escape(source.name),
-        word="up" if source.up else "down",
+        word=_word(source),
         detail=_escape(source.problem or _age(source, now)),
     )
+
+
+def _word(source: SourceState) -> str:
+    if source.up:
+        return "up"
+    return "down" if source.health is not None or source.stuck else "starting"
 
 
 def _escape(text: str) -> str:

@@ -56,6 +56,12 @@ def test_an_epoch_is_judged_at_the_first_point_of_the_next() -> None:
     assert first.summary == "training loss fell 0.5 % over epoch 2 (mean 1.99)"
 
 
+def test_a_rise_is_called_one() -> None:
+    risen = dict(judged(trace_of(2.0, 5.0, 1.0)))[9]
+    assert risen.value == pytest.approx(-150)
+    assert risen.summary == "training loss rose 150 % over epoch 2 (mean 5)"
+
+
 @pytest.mark.parametrize(
     ("second", "fell_enough"),
     [

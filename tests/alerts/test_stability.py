@@ -72,7 +72,7 @@ def test_it_is_over_after_thirty_quiet_points() -> None:
 def test_it_says_how_often_and_around_which_level() -> None:
     news = judged(wave(40, 1.2))[-1][1]
     assert (news.severity, news.value, news.threshold) == (Severity.WARNING, 6.0, 6.0)
-    assert news.summary.startswith("training loss swung 6 times by 40% or more around 1")
+    assert news.summary.startswith("training loss swung 6 times by 40 % or more around 1")
 
 
 def evaluated(*evals: float) -> Trace:

@@ -220,7 +220,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     store = FileStore(tmp_path / "file" / "state.json")
     with pytest.raises(StoreError, match=r"cannot write the state file .*/file/state\.json"):
         store.save({})
-    with pytest.raises(StoreError, match="cannot read the state file"):
+    with pytest.raises(StoreError, match="cannot use the state file"):
         store.load()
 
 

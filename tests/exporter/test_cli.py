@@ -88,6 +88,11 @@ def test_without_a_command_help_is_printed(said: Run) -> None:
         (["replay", HEALTHY, "--output", "xml"], "invalid choice: 'xml'"),
         (["run", "--log.lev", "debug"], "unrecognized arguments: --log.lev"),
         (["run", "--nvml.simulate", "x"], "should be a whole number from 0 to 64"),
+        (["demo", "--port", "99999"], "'99999': should be a port from 1 to 65535"),
+        (["demo", "--mlflow-port", "0"], "'0': should be a port from 1 to 65535"),
+        (["demo", "--duration", "0"], "'0': should be a number of seconds above 0"),
+        (["demo", "--duration", "nan"], "'nan': should be a number of seconds above 0"),
+        (["demo", "--duration", "soon"], "'soon': should be a number of seconds above 0"),
     ],
 )
 def test_a_command_that_makes_no_sense_is_explained(
@@ -146,6 +151,26 @@ def test_replay_judges_by_the_file_that_it_is_given(said: Run, good: str, bad: s
     code, out, err = said("replay", DEAD, "--config.file", bad)
     assert (code, out) == (2, "")
     assert err.startswith(f"{bad}:2: ")
+
+
+@pytest.mark.parametrize("command", [["replay", DEAD], ["rules"], ["runs"], ["notify"]])
+def test_all_commands_take_the_configuration_that_the_environment_names(
+    said: Run, bad: str, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    monkeypatch.setenv("TUNEWATCH_CONFIG_FILE", bad)
+    code, out, err = said(*command)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"{bad}:2: ")
+
+
+def test_replay_without_a_tracking_server_is_no_bad_input(
+    said: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/missing.db")
+    run_id = "0123456789abcdef0123456789abcdef"
+    code, out, err = said("replay", run_id)
+    assert (code, out) == (1, "")
+    assert err.startswith(f"tunewatch: {run_id}: there is no MLflow database at ")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from alerts.promrules.files import FILES
-from exporter.cli import RULE_FORMATS, main
+from exporter.arguments import RULE_FORMATS
+from exporter.cli import main
 
 
 def test_the_formats_are_those_that_there_are() -> None:

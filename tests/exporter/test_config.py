@@ -88,7 +88,10 @@ def test_durations_are_written_as_prometheus_writes_them(file: Path) -> None:
     ("text", "message"),
     [
         ("nvml:\n  interval: 0.5", "2: nvml.interval: should be greater than or equal to 1"),
-        ("nvml:\n  interval: 900ms", "2: nvml.interval: should be greater than or equal to 1"),
+        (
+            "nvml:\n  interval: 900ms",
+            "2: nvml.interval: should be greater than or equal to 1 seconds",
+        ),
         ("nvml:\n  interval: 0", "2: nvml.interval: should be greater than or equal to 1"),
         ("nvml:\n  interval: -5", "2: nvml.interval: should be greater than or equal to 0"),
         ("nvml:\n  interval: .inf", "2: nvml.interval: should be a finite number"),

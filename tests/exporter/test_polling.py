@@ -184,20 +184,22 @@ def test_each_problem_is_told_once_with_its_remedy_and_so_is_recovery(
 ) -> None:
     caplog.set_level(logging.INFO, logger="tunewatch.source")
     other = SourceDown("no GPU", "plug one in")
-    subject = poller(ScriptedSource(DOWN, DOWN, other, DOWN, "data", "data", DOWN), Board())
-    for _ in range(7):
+    subject = poller(ScriptedSource(DOWN, DOWN, other, DOWN, "data", "data", DOWN, "data"), Board())
+    for _ in range(8):
         subject.tick(0.0)
     assert [record.getMessage() for record in caplog.records] == [
         "scripted is down: no driver: install one",
         "scripted is down: no GPU: plug one in",
-        "scripted is up again",
+        "scripted is up",
         "scripted is down: no driver: install one",
+        "scripted is up again",
     ]
     assert [record.levelname for record in caplog.records] == [
         "WARNING",
         "WARNING",
         "INFO",
         "WARNING",
+        "INFO",
     ]
 
 

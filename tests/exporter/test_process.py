@@ -50,6 +50,10 @@ def test_a_node_serves_its_gpus(node: tuple[Daemon, Address]) -> None:
     assert 'source="mlflow"' not in page
 
 
+def test_a_node_says_that_its_gpus_are_simulated(node: tuple[Daemon, Address]) -> None:
+    node[0].until("GPUs are simulated")
+
+
 def test_a_node_answers_every_page(node: tuple[Daemon, Address]) -> None:
     _, address = node
     assert request(address, "/-/healthy").text == "healthy\n"

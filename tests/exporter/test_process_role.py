@@ -78,7 +78,8 @@ def test_a_state_file_that_cannot_be_is_one_clear_message(folder: Path) -> None:
     flags = (*FLAGS, "--state.file=tunewatch.yaml/state.json")
     done = tunewatch("run", *flags, "--web.listen-address=127.0.0.1:0", cwd=folder)
     assert done.returncode == 1
-    assert done.stderr.startswith("tunewatch: cannot read the state file ")
+    assert done.stderr.startswith("tunewatch: cannot use the state file ")
+    assert done.stderr.endswith(": name one that this process may write with --state.file\n")
     assert done.stderr.count("\n") == 1
 
 

@@ -86,9 +86,9 @@ def test_in_200_columns_everything_is_there() -> None:
         [column.title for column in COLUMNS],
         [
             *("llama-3-8b-lora-r16", "support-bot", "RUNNING", "1250", "1.25", "0.7312", "0.81"),
-            *("2.248", "1000", "2e-05", "12s", "2h13m", SHOWN.run_id, "eval_loss_gap[qa]"),
+            *("0.79", "1000", "2.248", "2e-05", "12s", "2h13m", SHOWN.run_id, "eval_loss_gap[qa]"),
         ],
-        ["-", "support-bot", "FINISHED", *"--------", "3d", SHOWN.run_id],
+        ["-", "support-bot", "FINISHED", *"---------", "3d", SHOWN.run_id],
     ]
 
 

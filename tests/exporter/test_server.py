@@ -175,10 +175,12 @@ def test_the_landing_page_shows_the_sources_and_escapes_what_they_say(
         SourceState("nvml", up, stuck=False, expired=False),
         SourceState(f"mlflow{NASTY}", down, stuck=False, expired=False),
         SourceState("pods", None, stuck=True, expired=False),
+        SourceState("nodes", None, stuck=False, expired=False),
     ]
     page = request(address, "/").text
     assert '<td>nvml</td><td class="up">up</td><td>read 10 s ago</td>' in page
-    assert "a collection is under way and does not return" in page
+    assert '<td class="down">down</td><td>a collection is under way and does not return' in page
+    assert '<td>nodes</td><td class="starting">starting</td>' in page
     assert page.count("&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt;&amp;") == 3
     assert "<script" not in page
     assert "http" not in page.lower()
