@@ -1,12 +1,15 @@
-"""What holds for every test: the programs fetched for us are on PATH, and CI skips nothing."""
+"""What holds for every test: programs are on PATH, logging stays as it was, CI skips nothing."""
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+
+from exporter.logs import JsonLines, Logfmt
 
 pytest_plugins = ["pytester"]
 
@@ -18,6 +21,18 @@ HARDWARE = "hardware: "
 os.environ["PATH"] = f"{FETCHED}{os.pathsep}{os.environ['PATH']}"
 
 Report = pytest.TestReport | pytest.CollectReport
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """Undo what a command that ran in this process has made of the root logger."""
+    root = logging.getLogger()
+    level = root.level
+    yield
+    root.setLevel(level)
+    for handler in tuple(root.handlers):
+        if isinstance(handler.formatter, (JsonLines, Logfmt)):
+            root.removeHandler(handler)
 
 
 def refuse_skip(report: Report) -> None:

@@ -143,7 +143,7 @@ def test_what_is_empty_or_null_is_the_default(text: str) -> None:
         ),
         (
             "rules:\n  gpu_xid: {quiet: 2d}",
-            "2: rules.gpu_xid.quiet: should be less than or equal to 86400 (found '2d')",
+            "2: rules.gpu_xid.quiet: should be less than or equal to 86400 seconds (found '2d')",
         ),
         (
             "rules:\n  gpu_idle_while_training: {busy_pct: 0}",

@@ -9,12 +9,14 @@ from exporter.report import ReportError, parse_report
 from exporter.snapshot import NodeReport, Nodes, NodeState
 from exporter.sources import SourceDown
 from exporter.sources.nodes.addresses import Addresses
-from exporter.sources.nodes.asking import Answer, Peer, ask
+from exporter.sources.nodes.asking import TIMEOUT_SECONDS, Answer, Peer, ask
 
 log = logging.getLogger("tunewatch.nodes")
 
 INTERVAL_SECONDS = 10.0
 LIFETIME_INTERVALS = 2.5
+# A peer that hangs makes a collection as long as the time limit, and the pause after it as well.
+SLOWEST_BEAT = 3 * TIMEOUT_SECONDS
 
 Ask = Callable[[Iterable[Peer]], Mapping[Peer, Answer]]
 
@@ -37,7 +39,7 @@ class NodesSource:
         ask: Ask = ask,
     ) -> None:
         self.interval = interval
-        self.lifetime: float | None = LIFETIME_INTERVALS * interval
+        self.lifetime: float | None = LIFETIME_INTERVALS * max(interval, SLOWEST_BEAT)
         self._addresses = addresses
         self._own = own
         self._ask = ask
