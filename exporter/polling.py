@@ -23,11 +23,12 @@ _PROBLEMS_REMEMBERED = 32
 class Poller:
     """Reads one source at its own pace and publishes a reading of every attempt.
 
-    A source that is down is asked less and less often: every five minutes at last while it never
-    was up, every minute once it was (or at its own interval, if that is longer). A failed
-    attempt leaves nothing of data that have a life, and keeps facts that stay true. `on_publish` is
-    called with the source's name and the time after each reading; `monotonic` (seconds) measures
-    durations, `jitter` (0 to 1) spreads beats and retries.
+    A source that is down is asked less and less often, down to its own `retry_most`; without one
+    every five minutes at last while it never was up, every minute once it was (or at its own
+    interval, if that is longer). A failed attempt leaves nothing of data that have a life, and
+    keeps facts that stay true. `on_publish` is called with the source's name and the time after
+    each reading; `monotonic` (seconds) measures durations, `jitter` (0 to 1) spreads beats and
+    retries.
     """
 
     def __init__(
@@ -124,7 +125,10 @@ class Poller:
         return wait + interval * math.ceil(max(0.0, duration - wait) / interval)
 
     def _backoff(self) -> float:
+        interval, own = self._source.interval, self._source.retry_most
+        doubled = interval * 2.0 ** min(self._streak - 1, 16)
+        if own is not None:
+            # The beats of several processes are spread already.
+            return min(doubled, max(interval, own))
         bound = NEVER_UP_BACKOFF if self._last_success_at is None else WAS_UP_BACKOFF
-        most = max(self._source.interval, bound)
-        doubled = self._source.interval * 2.0 ** min(self._streak - 1, 16)
-        return min(doubled, most) * (0.5 + 0.5 * self._jitter())
+        return min(doubled, max(interval, bound)) * (0.5 + 0.5 * self._jitter())

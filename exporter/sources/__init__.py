@@ -26,6 +26,9 @@ class Source(Protocol):
     """Seconds between two collections while all is well."""
     lifetime: float | None
     """Seconds that data stay true after their collection began; None for lasting facts."""
+    retry_most: float | None
+    """The most seconds between two attempts while the system is down; None where it may be missing
+    for good, or trying costs it something: then it is asked less and less often."""
     expected: bool
     """Whether the user configured this source, so that its absence is worth an alert."""
 

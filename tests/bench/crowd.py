@@ -38,6 +38,7 @@ class Crowd:
     name = "mlflow"
     interval = INTERVAL_SECONDS
     lifetime: float | None = None
+    retry_most: float | None = None
     expected = True
 
     def __init__(self, count: int, metrics: int, feed: Feed) -> None:

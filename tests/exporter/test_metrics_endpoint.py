@@ -171,6 +171,7 @@ class HangingSource:
     name = "nvml"
     interval = 10.0
     lifetime: float | None = 30.0
+    retry_most: float | None = None
     expected = True
 
     def __init__(self) -> None:

@@ -24,8 +24,10 @@ class ScriptedSource:
         interval: float = 10.0,
         lifetime: float | None = 25.0,
         expected: bool = False,
+        retry_most: float | None = None,
     ) -> None:
         self.name = "scripted"
+        self.retry_most = retry_most
         self.interval = interval
         self.lifetime = lifetime
         self.expected = expected
@@ -142,6 +144,12 @@ def test_a_source_that_never_was_up_is_retried_after_five_minutes_at_last() -> N
 def test_a_source_that_was_up_is_retried_each_minute_at_last() -> None:
     subject = poller(ScriptedSource("data", DOWN), Board())
     assert [subject.tick(0.0) for _ in range(6)] == [10, 10, 20, 40, 60, 60]
+
+
+def test_a_source_may_say_how_seldom_it_is_retried_at_last() -> None:
+    for script in ([DOWN], ["data", DOWN]):
+        subject = poller(ScriptedSource(*script, retry_most=10.0), Board())
+        assert [subject.tick(0.0) for _ in range(4)] == [10, 10, 10, 10]
 
 
 def test_a_slow_source_is_never_retried_faster_than_it_is_read() -> None:

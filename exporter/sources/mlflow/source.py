@@ -41,6 +41,8 @@ class MlflowSource:
         expected: bool = False,
     ) -> None:
         self.interval = settings.interval
+        # Trying costs one request; whoever trains wants to be heard soon after an outage.
+        self.retry_most: float | None = settings.interval
         self.expected = expected
         self._settings = settings
         self._inputs = inputs

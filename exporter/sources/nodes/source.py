@@ -39,6 +39,7 @@ class NodesSource:
         ask: Ask = ask,
     ) -> None:
         self.interval = interval
+        self.retry_most: float | None = interval
         self.lifetime: float | None = LIFETIME_INTERVALS * max(interval, SLOWEST_BEAT)
         self._addresses = addresses
         self._own = own

@@ -39,6 +39,7 @@ class NvmlSource:
     ) -> None:
         self.interval = interval
         self.lifetime: float | None = LIFETIME_INTERVALS * interval
+        self.retry_most: float | None = None
         self.expected = expected
         self._simulated = simulated
         self._lasting = Lasting(Hands(patience), bus, processes=processes)

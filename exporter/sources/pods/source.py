@@ -41,6 +41,7 @@ class PodsSource:
         expected: bool = False,
     ) -> None:
         self.interval = interval
+        self.retry_most: float | None = None
         self.expected = expected
         self._gpus = gpus
         self._socket = socket

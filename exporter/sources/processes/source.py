@@ -37,6 +37,7 @@ class ProcessesSource:
     ) -> None:
         self.interval = interval
         self.lifetime: float | None = LIFETIME_INTERVALS * interval
+        self.retry_most: float | None = None
         self._gpus = gpus
         self._proc = proc
         self._logs = logs
