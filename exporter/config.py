@@ -13,6 +13,17 @@ from alerts.promrules.settings import PrometheusSettings
 from alerts.thresholds import USER_THRESHOLDS, AlertSettings
 from alerts.values import Names, Seconds
 
+EXPORTED_PARAMS = (
+    "learning_rate",
+    "num_train_epochs",
+    "per_device_train_batch_size",
+    "gradient_accumulation_steps",
+    "seed",
+    "_name_or_path",
+)
+TAG_PARAMS = ("lora_rank", "lora_alpha", "lora_target", "dataset", "template", "finetuning_type")
+"""What people compare and no trainer logs; a job tells it through its tags."""
+
 
 def _without_credentials(uri: str) -> str:
     """Refuse secrets; a user alone, as of a database, is none."""
@@ -68,22 +79,8 @@ class MlflowSection(Section):
     exclude_metrics: Names = ()
     max_metrics_per_run: Count = 200
     system_metrics: bool = False
-    params: Names = (
-        "learning_rate",
-        "num_train_epochs",
-        "per_device_train_batch_size",
-        "gradient_accumulation_steps",
-        "seed",
-        "_name_or_path",
-    )
-    tag_params: Names = (
-        "lora_rank",
-        "lora_alpha",
-        "lora_target",
-        "dataset",
-        "template",
-        "finetuning_type",
-    )
+    params: Names = EXPORTED_PARAMS
+    tag_params: Names = TAG_PARAMS
 
 
 class Config(AlertSettings):

@@ -33,13 +33,6 @@ SURE = 3.0
 LEAST_WAITED = 2
 FELL = 0.05
 LEARNT = 0.01
-WITHIN_BEST = 0.01
-LEAST_POINTS = 6
-"""Training points below which nothing is known of their noise."""
-SURE = 3.0
-"""Standard errors by which a number must be beyond a limit to be beyond it for sure."""
-SHARED_AT_LEAST = 0.2
-"""Share of the fall of the training loss that the validation loss of a model that learns has."""
 
 
 def judge_gap(history: RunHistory, limits: Limits, moment: Moment) -> Iterator[Verdict]:

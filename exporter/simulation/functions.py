@@ -151,11 +151,6 @@ def _milliwatts(watts: Callable[[SimulatedGpu], float]) -> DeviceFunction:
     return number(c_uint, lambda gpu: round(1000 * watts(gpu)))
 
 
-def _power_limits(gpu: SimulatedGpu) -> tuple[int, int]:
-    most = round(1000 * gpu.board.power_limit)
-    return most // 5, most
-
-
 _SUPPORTED_REASONS = number(c_ulonglong, lambda gpu: gpu.board.supported_throttle_reasons)
 _CURRENT_REASONS = number(c_ulonglong, lambda gpu: gpu.throttle_reasons)
 _POWER_LIMIT = _milliwatts(lambda gpu: gpu.board.power_limit)

@@ -6,16 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 
-EXPORTED_PARAMS = (
-    "learning_rate",
-    "num_train_epochs",
-    "per_device_train_batch_size",
-    "gradient_accumulation_steps",
-    "seed",
-    "_name_or_path",
-)
-TAG_PARAMS = ("lora_rank", "lora_alpha", "lora_target", "dataset", "template", "finetuning_type")
-"""What people compare and no trainer logs; a job tells it through its tags."""
+from exporter.config import EXPORTED_PARAMS, TAG_PARAMS
 
 
 @dataclass(frozen=True, slots=True)
