@@ -38,8 +38,8 @@ lint: setup ## style, types and the floors between modules
 	$(BIN)/lint-imports
 
 lock: setup ## write the locked requirements anew (newer versions with UPGRADE=--upgrade)
-	$(LOCK) pyproject.toml --group dev --extra demo --extra local --output-file requirements-dev.txt
-	$(LOCK) pyproject.toml --constraints requirements-dev.txt --output-file requirements.txt
+	$(LOCK) pyproject.toml --group dev --extra demo --extra kubernetes --extra local --output-file requirements-dev.txt
+	$(LOCK) pyproject.toml --extra kubernetes --constraints requirements-dev.txt --output-file requirements.txt
 	for server in tests/servers/*.in; do $(LOCK) $$server --output-file $${server%.in}.txt || exit; done
 
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 \
