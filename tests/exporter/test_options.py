@@ -69,6 +69,16 @@ OVERRIDES = [
         (("a", 1),),
         (("b", 2), ("::1", 3)),
     ),
+    ("--leader-election", "TUNEWATCH_LEADER_ELECTION=off", "leader_election", True, False),
+    ("--leader-election.lease=a", "TUNEWATCH_LEADER_ELECTION_LEASE=b", "lease", "a", "b"),
+    ("--leader-election.state=a", "TUNEWATCH_LEADER_ELECTION_STATE=b", "state_map", "a", "b"),
+    (
+        "--leader-election.lease-duration=3",
+        "TUNEWATCH_LEADER_ELECTION_LEASE_DURATION=2.5",
+        "lease_duration",
+        3.0,
+        2.5,
+    ),
 ]
 
 
@@ -117,6 +127,16 @@ def test_an_empty_variable_is_as_good_as_none() -> None:
         ("TUNEWATCH_COLLECTOR_MLFLOW", "maybe", "should be true or false"),
         ("TUNEWATCH_LOG_LEVEL", "loud", "should be one of debug, info, warn, error"),
         ("TUNEWATCH_LOG_FORMAT", "xml", "should be one of logfmt, json"),
+        (
+            "TUNEWATCH_LEADER_ELECTION_LEASE",
+            "Our_Lease",
+            "should be the name of a Kubernetes object: a-z, 0-9, '-' and '.'",
+        ),
+        (
+            "TUNEWATCH_LEADER_ELECTION_LEASE_DURATION",
+            "0.5",
+            "should be a number of seconds from 1 to 3600",
+        ),
     ],
 )
 def test_a_variable_that_cannot_be_read_is_named(variable: str, text: str, problem: str) -> None:
