@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from alerts.outbox import Outbox
-from alerts.store import Document, StateStore, StoreError
+from alerts.store import Document, StateStore, StoreError, StoreFenced
 
 log = logging.getLogger("tunewatch.engine")
 
@@ -31,13 +31,18 @@ class Keeper:
         self._problem = ""
 
     def save(self, now: float, *, urgent: bool) -> None:
-        """Store everything if that is urgent, or has not been done for a while."""
+        """Store everything if that is urgent, or has not been done for a while.
+
+        Raises StoreFenced when another process has taken over: nothing of this one's may be told.
+        """
         # A clock that was set back must not put it off for hours.
         if not urgent and 0 <= now - self.stored_at < CURSORS_EVERY:
             return
         outbox = self._outbox.to_document()
         try:
             self.store.save({**self._judged(), "outbox": outbox})
+        except StoreFenced:
+            raise
         except StoreError as error:
             self._tell(str(error))
         else:

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
 
-VERSION = 1
+VERSION = 2
+"""Since 2 the windows of points that rules look back on are not stored, but read again."""
 
 Document = dict[str, Any]
 """Plain data, or functions without arguments that return plain data."""
@@ -28,8 +29,12 @@ class StoreInUse(StoreError):  # noqa: N818 - named by what is the case; StoreEr
     """Another process holds the document."""
 
 
-class _UnreadableError(Exception):
-    """The stored bytes are no document of this version; `label` says which kind."""
+class StoreFenced(StoreError):  # noqa: N818 - named by what is the case; StoreError names the family
+    """Another process has taken over the document: this one may tell nobody anything any more."""
+
+
+class UnreadableError(Exception):
+    """The stored bytes are no document that this version can read; `label` says which kind."""
 
     def __init__(self, label: str, reason: str) -> None:
         super().__init__(reason)
@@ -50,7 +55,10 @@ class StateStore(Protocol):
         """
 
     def save(self, document: Document) -> None:
-        """Replace the stored document, all or nothing; raises StoreError, then retry later."""
+        """Replace the stored document, all or nothing; raises StoreError, then retry later.
+
+        Raises StoreFenced when another process has taken over: then there is nothing to retry.
+        """
 
     def set_aside(self, reason: str) -> None:
         """Keep the stored document under another name, so that the next save starts afresh."""
@@ -69,11 +77,11 @@ class MemoryStore:
 
     def load(self) -> Document | None:
         """Return the document last saved."""
-        return None if self._stored is None else _decode(self._stored)
+        return None if self._stored is None else decode(self._stored)
 
     def save(self, document: Document) -> None:
         """Keep a copy of the document."""
-        self._stored = _encode(document)
+        self._stored = encode(document)
 
     def set_aside(self, reason: str) -> None:
         """Forget the document."""
@@ -102,10 +110,10 @@ class FileStore:
             self._hold()
             try:
                 content = self.path.read_bytes()
-                document = _decode(content)
+                document = decode(content)
             except FileNotFoundError:
                 return None
-            except _UnreadableError as error:
+            except UnreadableError as error:
                 self._rename_aside(error.label, str(error))
                 return None
         self.size = len(content)
@@ -113,7 +121,7 @@ class FileStore:
 
     def save(self, document: Document) -> None:
         """Replace the file by `document`; a failure leaves the old one as it was."""
-        content = _encode(document)
+        content = encode(document)
         with _as_store_error(f"cannot write the state file {self.path}"):
             self._hold()
             self._replace(content)
@@ -200,7 +208,7 @@ def _as_store_error(problem: str) -> Iterator[None]:
         raise StoreError(f"{problem}: {error.strerror or error}") from error
 
 
-def _encode(document: Document) -> bytes:
+def encode(document: Document) -> bytes:
     """Return UTF-8 JSON; NaN and Infinity, which values of alerts can be, as Python writes them.
 
     A part that is a function is called when its turn comes, so that the plain data of a thousand
@@ -210,15 +218,19 @@ def _encode(document: Document) -> bytes:
     return json.dumps(whole, separators=(",", ":"), default=lambda part: part()).encode()
 
 
-def _decode(content: bytes) -> Document:
+def decode(content: bytes) -> Document:
+    """Return the document that `encode` wrote, by this version or an older one.
+
+    Raises UnreadableError for anything else, with the label under which it may be set aside.
+    """
     try:
         document = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise _UnreadableError("corrupt", f"not valid JSON: {error}") from error
+        raise UnreadableError("corrupt", f"not valid JSON: {error}") from error
     version = document.get("version") if isinstance(document, dict) else None
     if type(version) is not int or version < 1:
-        raise _UnreadableError("corrupt", "not a state document: it names no version")
+        raise UnreadableError("corrupt", "not a state document: it names no version")
     if version > VERSION:
         label = f"version-{version}"
-        raise _UnreadableError(label, f"version {version} was written by a newer tunewatch")
+        raise UnreadableError(label, f"version {version} was written by a newer tunewatch")
     return dict(document)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -29,6 +29,14 @@ class Board:
         with self._writing:
             self._readings = MappingProxyType({**self._readings, source: reading})
         self._busy_since.pop(source, None)
+
+    def withdraw(self, sources: Collection[str]) -> None:
+        """Forget what these sources have published."""
+        with self._writing:
+            kept = {name: r for name, r in self._readings.items() if name not in sources}
+            self._readings = MappingProxyType(kept)
+        for source in sources:
+            self._busy_since.pop(source, None)
 
     def read(self) -> Mapping[str, AnyReading]:
         """Return all readings as of now; the mapping never changes afterwards."""

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import FrameType, MappingProxyType
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn, Protocol
 
 log = logging.getLogger("tunewatch.daemon")
 
@@ -105,6 +105,19 @@ class Worker:
             self._told.add(kind)
             log.error("worker %s failed and goes on: %r", self.name, error, exc_info=error)
         return min(RETRY_MOST, RETRY_FIRST * 2.0 ** min(self._streak - 1, 16))
+
+
+class Crew(Protocol):
+    """Who employs workers: see `Daemon`."""
+
+    def add(self, worker: Worker) -> None:
+        """Let a worker begin."""
+
+    def remove(self, worker: Worker) -> None:
+        """Let a worker go."""
+
+    def problems(self, now: float) -> list[str]:
+        """Say what is wrong with the process; `now` is a reading of the monotonic clock."""
 
 
 class _Ending(NamedTuple):

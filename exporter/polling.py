@@ -27,7 +27,8 @@ class Poller:
     every five minutes at last while it never was up, every minute once it was (or at its own
     interval, if that is longer). A failed attempt leaves nothing of data that have a life, and
     keeps facts that stay true. `on_publish` is called with the source's name and the time after
-    each reading; `monotonic` (seconds) measures durations, `jitter` (0 to 1) spreads beats and
+    each reading. `wanted` is asked before a reading is published, since what comes too late may be
+    nobody's any more; `monotonic` (seconds) measures durations, `jitter` (0 to 1) spreads beats and
     retries.
     """
 
@@ -37,12 +38,14 @@ class Poller:
         board: Board,
         *,
         on_publish: Callable[[str, float], None] = lambda _name, _now: None,
+        wanted: Callable[[], bool] = lambda: True,
         monotonic: Callable[[], float] = time.monotonic,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._source = source
         self._board = board
         self._on_publish = on_publish
+        self._wanted = wanted
         self._monotonic = monotonic
         self._jitter = jitter
         self._data: Any = None
@@ -87,6 +90,8 @@ class Poller:
         self._last_success_at = now
 
     def _publish(self, problem: str, now: float, duration: float, *, released: bool) -> None:
+        if not self._wanted():
+            return
         lifetime = self._source.lifetime
         health = Health(
             up=not problem,

@@ -5,6 +5,7 @@ Apprise and its 180 plugins cost some 40 MiB, so they are imported with the firs
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
 import threading
@@ -71,6 +72,12 @@ class AppriseChannel:
         """Raise ChannelError, which never shows the URL, when Apprise cannot use the URL."""
         if self._apprise is None:
             self._apprise = self._load()
+
+    def prepare(self) -> None:
+        """Load what sending takes, and wait until the service may be asked again."""
+        with contextlib.suppress(ChannelError):
+            self.validate()
+        self._sleep(max(0.0, self._rested_at - self._monotonic()))
 
     def send(self, message: Message) -> Delivery:
         """Send the message and tell how that went; takes as long as the URL's time limits."""

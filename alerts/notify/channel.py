@@ -77,5 +77,8 @@ class Destination(Protocol):
 class Channel(Destination, Protocol):
     """A way to reach people."""
 
+    def prepare(self) -> None:
+        """Get ready to send, which may take seconds; whether one still may is asked after it."""
+
     def send(self, message: Message) -> Delivery:
         """Hand the message over, in bounded time; answers instead of raising."""

@@ -28,6 +28,9 @@ class ConsoleChannel:
         self.match = EVERYTHING
         self._stream = stream
 
+    def prepare(self) -> None:
+        """Be ready at once."""
+
     def send(self, message: Message) -> Delivery:
         """Write title, indented text and a blank line in one piece."""
         lines = [self._title(message), *message.text.splitlines()]

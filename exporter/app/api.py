@@ -8,14 +8,13 @@ from alerts.model import RunFacts
 from alerts.view import AlertsView, AlertView, json_number
 
 
-def alerts_document(view: AlertsView | None) -> dict[str, Any]:
-    """Return what `/api/v1/alerts` answers; a process without the run role has no alerts.
+def alerts_document(view: AlertsView) -> dict[str, Any]:
+    """Return what `/api/v1/alerts` answers in the process that has the run role.
 
     Times are Unix seconds; numbers that JSON cannot hold are text, as Prometheus spells them.
     """
-    shown = view.alerts if view else ()
-    ordered = sorted(shown, key=lambda a: (-a.alert.severity.rank, a.alert.active_since))
-    return {"run_role": view is not None, "alerts": [_alert(alert) for alert in ordered]}
+    ordered = sorted(view.alerts, key=lambda a: (-a.alert.severity.rank, a.alert.active_since))
+    return {"run_role": True, "alerts": [_alert(alert) for alert in ordered]}
 
 
 def _alert(shown: AlertView) -> dict[str, Any]:

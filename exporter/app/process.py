@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Mapping
 from importlib.metadata import version
+from typing import TYPE_CHECKING
 
 from alerts.notify.redact import Redactor
 from exporter.app.driver import companions, driver_signals
@@ -15,22 +16,22 @@ from exporter.app.errors import StartError
 from exporter.app.machine import machine_sources
 from exporter.app.memory import give_back_what_is_freed
 from exporter.app.reload import Configuration
+from exporter.app.seat import Seat, collector
 from exporter.board import Board
 from exporter.bridge import node_report
 from exporter.daemon import Daemon, Worker
 from exporter.metrics.own import ProcessState
 from exporter.metrics.page import Page, Section
 from exporter.options import OptionError, RunOptions
-from exporter.polling import Poller
 from exporter.report import report_document
 from exporter.server import Address, Application, ListenError, Routes, Server
 from exporter.server.landing import Landing
-from exporter.sources import Source
+
+if TYPE_CHECKING:
+    from exporter.app.election import Candidate
+    from exporter.app.term import Term
 
 log = logging.getLogger("tunewatch")
-
-SOURCE_LIVENESS = 1800.0
-"""A source may hang in a driver for half an hour before the process counts as unhealthy."""
 
 
 class Process:
@@ -49,30 +50,42 @@ class Process:
         self._version = version("tunewatch")
         self._address = _address(options)
         self._board = Board()
-        self._sources: list[Source] = []
-        self._sections: dict[str, Section] = {}
-        self._role = None
-        for source, families in machine_sources(options, config, self._board):
-            self._sources.append(source)
-            self._sections[source.name] = Section(families, source.interval)
-        if options.collect_mlflow:
-            # A node process imports neither mlflow nor anything that only the run role needs.
-            from exporter.app.role import RunRole  # noqa: PLC0415 - as said
-
-            self._role = RunRole(options, config, environ, redactor, self._board)
-            self._sources += self._role.sources
-            self._sections |= self._role.sections
-            self._configuration.apply = self._role.reconfigure
-        elif options.nodes:
-            raise OptionError(
-                "--nodes.address: only the run role asks other nodes; leave it out together with "
-                "--no-collector.mlflow"
-            )
-        self._page = Page(self._board, self._sections, self._state)
-        if self._role:
-            expected = {source.name for source in self._sources if source.expected}
-            self._role.join(self._page, expected)
+        own = tuple(machine_sources(options, config, self._board))
+        self._sources = [source for source, _ in own]
+        sections = {source.name: Section(families, source.interval) for source, families in own}
+        self._page = Page(self._board, sections, self._state)
+        self._seat = Seat(self._board, self._page, self._sources)
+        self._candidate = self._run_role(options, environ, redactor)
         self._daemon = self._assemble()
+
+    def _run_role(
+        self, options: RunOptions, environ: Mapping[str, str], redactor: Redactor
+    ) -> Candidate | None:
+        """Take the run role, or return who stands for it; None where nobody need be elected."""
+        config = self._configuration.config
+        if not options.collect_mlflow:
+            _refuse_run_flags(options)
+            return None
+        from exporter.app.makers import alone, role_maker  # noqa: PLC0415 - a node process is light
+
+        make = role_maker(options, environ, redactor, self._board)
+        self._configuration.apply = self._seat.reconfigure
+        if not options.leader_election:
+            self._seat.take(alone(make, config, options.state_file))
+            return None
+        # Only who stands for election needs what speaks with a cluster.
+        from exporter.app.election import NAME, lease_section, stand  # noqa: PLC0415 - as said
+        from exporter.app.tellers import Tellers  # noqa: PLC0415 - as said
+
+        # Whoever is elected later must be able to tell people then.
+        Tellers(config.notify, environ, redactor)
+        self._page.add({NAME: lease_section(options)})
+
+        def enter(term: Term) -> None:
+            with self._configuration.unchanged() as current:
+                self._seat.take(make(current, term))
+
+        return stand(options, environ, self._seat, self._board, enter)
 
     def run(self) -> int:
         """Listen, work until a signal ends it, and return the exit code."""
@@ -92,7 +105,7 @@ class Process:
     def _assemble(self) -> Daemon:
         """Give every source a worker, and the configuration one that watches its file."""
         watcher = Worker("config", self._configuration.watch)
-        collecting = {source: self._collector(source) for source in self._sources}
+        collecting = {s: collector(s, self._board, self._page) for s in self._sources}
         beside = (worker for source in self._sources for worker in companions(source))
 
         def reload_soon() -> None:
@@ -104,18 +117,16 @@ class Process:
             on_stop=[self._close],
             on_signal={signal.SIGHUP: reload_soon, **driver_signals(collecting)},
         )
-        if self._role:
-            self._role.begin(daemon)
+        self._seat.work(daemon)
+        if self._candidate:
+            self._candidate.begin(daemon)
         return daemon
-
-    def _collector(self, source: Source) -> Worker:
-        poller = Poller(source, self._board, on_publish=self._page.warm)
-        return Worker(source.name, poller.tick, liveness=SOURCE_LIVENESS)
 
     def _close(self) -> None:
         """Store everything first: closing what may hang comes last."""
-        if self._role:
-            self._role.engine.flush(time.time())
+        self._seat.close()
+        if self._candidate:
+            self._candidate.close()
         self._server.stop()
         for source in self._sources:
             source.close()
@@ -125,9 +136,9 @@ class Process:
         return ProcessState(
             version=self._version,
             python=platform.python_version(),
-            leader=True if self._role else None,
+            leader=self._seat.taken if self._options.collect_mlflow else None,
             config_hash=configuration.hash,
-            rules_hash=self._role.rules_hash if self._role else "",
+            rules_hash=self._seat.rules_hash,
             reload_successful=not configuration.problem,
             reloaded_at=configuration.reloaded_at,
             failures=self._daemon.failures(),
@@ -139,7 +150,7 @@ class Process:
             problems=lambda: self._daemon.problems(time.monotonic()),
             not_ready=self._not_ready,
             landing=self._landing,
-            alerts=lambda: self._role.alerts() if self._role else {"run_role": False, "alerts": []},
+            alerts=self._seat.alerts,
             node=self._node_report,
             reload=lambda: self._configuration.reload(time.time()),
         )
@@ -156,6 +167,16 @@ class Process:
     def _landing(self) -> Landing:
         now = time.time()
         return Landing(self._version, self._page.sources(now), now)
+
+
+def _refuse_run_flags(options: RunOptions) -> None:
+    """Raise OptionError for a flag that does nothing without the run role."""
+    for given, problem in (
+        (options.nodes, "--nodes.address: only the run role asks other nodes"),
+        (options.leader_election, "--leader-election: this process wants no run role"),
+    ):
+        if given:
+            raise OptionError(f"{problem}; leave it out together with --no-collector.mlflow")
 
 
 def _address(options: RunOptions) -> Address:

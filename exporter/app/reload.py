@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from alerts.documents import DocumentError
@@ -37,6 +38,12 @@ class Configuration:
         self.hash = config_hash(self.config)
         self.reloaded_at = now
         self.problem = ""
+
+    @contextmanager
+    def unchanged(self) -> Iterator[Config]:
+        """Give the configuration in force, which does not change for the length of the block."""
+        with self._changing:
+            yield self.config
 
     def ask(self) -> None:
         """Have the next look reload the file whether it has changed or not; never blocks."""

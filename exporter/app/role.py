@@ -9,18 +9,17 @@ from typing import Any
 
 from alerts.engine import Engine
 from alerts.notify.redact import Redactor
-from alerts.outbox import Outbox
 from alerts.promrules.groups import fingerprint
-from alerts.store import FileStore, StateStore, StoreError, StoreInUse
+from alerts.store import StoreFenced
 from alerts.view import AlertsView
 from exporter.app.api import alerts_document
-from exporter.app.errors import StartError
 from exporter.app.runs import mlflow_source
-from exporter.app.tellers import Crew, Tellers
+from exporter.app.tellers import Tellers
+from exporter.app.term import Term
 from exporter.board import Board
 from exporter.bridge import observations
 from exporter.config import Config
-from exporter.daemon import Worker
+from exporter.daemon import Crew, Worker
 from exporter.feed import Feed
 from exporter.metrics import alerting, nodes, runs
 from exporter.metrics.health import SourceState
@@ -40,7 +39,11 @@ LIVENESS = 300.0
 
 
 class RunRole:
-    """Judges on one thread what the sources bring, and shows the outcome on the board."""
+    """Judges on one thread what the sources bring, and shows the outcome on the board.
+
+    Raises alerts.notify.settings.ChannelError when people cannot be told as `config` has it, and
+    alerts.store.StoreError when it cannot be told what was stored.
+    """
 
     def __init__(
         self,
@@ -49,7 +52,9 @@ class RunRole:
         environ: Mapping[str, str],
         redactor: Redactor,
         board: Board,
+        term: Term,
     ) -> None:
+        self.term = term
         self._board = board
         self._node = options.node
         self._shown_at = 0.0
@@ -57,7 +62,8 @@ class RunRole:
         self._judging = Worker(NAME, self._tick, liveness=LIVENESS)
         self._feed = Feed(self._judging.wake, patience=FEED_PATIENCE)
         self._tellers = Tellers(config.notify, environ, redactor)
-        self.engine = _engine(config, self._tellers.outbox, options)
+        self.engine = Engine(config, term.store, self._tellers.outbox)
+        self.engine.restore(time.time())
         mirror = mlflow_source(config, environ, self._feed, self.engine.cursors())
         self.sources: list[Source] = [mirror]
         self.sections = {mirror.name: Section(runs.families, mirror.interval)}
@@ -68,6 +74,7 @@ class RunRole:
             self.sources.append(others)
             self.sections[others.name] = Section(nodes.families, others.interval)
         self.sections[NAME] = Section(alerting.families)
+        self._crew: Crew | None = None
         self._states: Callable[[float], tuple[SourceState, ...]] = lambda _: ()
         self._warm: Callable[[str, float], None] = lambda _name, _now: None
         self._expected: Collection[str] = ()
@@ -83,13 +90,21 @@ class RunRole:
         What was stored is shown at once: alerts that fire must not seem gone after a restart.
         """
         self._show(time.time())
+        self._crew = crew
         crew.add(self._judging)
-        self._tellers.begin(self.engine.notice_for, crew)
+        self._tellers.begin(self.engine.notice_for, crew, self.term.holds)
+
+    def end(self) -> None:
+        """Judge and tell nothing more; what is under way is not waited for."""
+        self._tellers.end()
+        if self._crew is not None:
+            self._crew.remove(self._judging)
 
     def alerts(self) -> dict[str, Any]:
         """Return the alerts as last shown; no request ever waits for the engine or its disk."""
         shown = self._board.read().get(NAME)
-        return alerts_document(shown.data if shown else AlertsView())
+        view = shown.data if shown else None
+        return alerts_document(view or AlertsView())
 
     def reconfigure(self, config: Config, now: float) -> None:
         """Judge by other limits and tell others from now on, and show soon what that changes.
@@ -106,10 +121,16 @@ class RunRole:
 
     def _tick(self, now: float) -> float:
         """Judge the news; the feed wakes this worker, so bad news does not wait."""
+        if not self.term.holds():
+            return TICK_SECONDS
         updates = self._feed.peek()
         states = self._states(now)
         seen = observations(self._board.read(), states, updates, self._node, self._expected)
-        told = self.engine.tick(seen, now)
+        try:
+            told = self.engine.tick(seen, now)
+        except StoreFenced as fenced:
+            self.term.resign(str(fenced))
+            return TICK_SECONDS
         self._feed.acknowledge(len(updates))
         self._has_news = self._has_news or bool(updates)
         # A poll of many runs wakes this worker for each: showing all of them each time costs more
@@ -122,21 +143,10 @@ class RunRole:
         return TICK_SECONDS
 
     def _show(self, now: float) -> None:
+        if not self.term.holds():
+            return
         self._shown_at, self._has_news = now, False
         health = Health(up=True, attempted_at=now, duration=0.0, last_success_at=now)
         view = replace(self.engine.view(now), heartbeats=self._tellers.heartbeats())
         self._board.publish(NAME, Reading(view, health))
         self._warm(NAME, now)
-
-
-def _engine(config: Config, outbox: Outbox, options: RunOptions) -> Engine:
-    store: StateStore = FileStore(options.state_file)
-    engine = Engine(config, store, outbox)
-    try:
-        engine.restore(time.time())
-    except StoreInUse as error:
-        raise StartError(f"{error} (--state.file)") from error
-    except StoreError as error:
-        remedy = "name one that this process may write with --state.file"
-        raise StartError(f"{error}: {remedy}") from error
-    return engine

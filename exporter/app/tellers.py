@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Protocol
 
 from alerts.notify.channel import Channel
 from alerts.notify.heartbeat import Heartbeat
@@ -15,20 +14,7 @@ from alerts.outbox import Outbox, Row
 from alerts.outbox.sender import Sender
 from alerts.thresholds import Notify
 from exporter.app.channels import Plan, plan
-from exporter.daemon import Worker
-
-
-class Crew(Protocol):
-    """Who employs the workers; see `exporter.daemon.Daemon`."""
-
-    def add(self, worker: Worker) -> None:
-        """Let a worker begin."""
-
-    def remove(self, worker: Worker) -> None:
-        """Let a worker go."""
-
-    def problems(self, now: float) -> list[str]:
-        """Say what is wrong with the process; `now` is a reading of the monotonic clock."""
+from exporter.daemon import Crew, Worker
 
 
 class Tellers:
@@ -42,15 +28,34 @@ class Tellers:
         self._redactor = redactor
         self._plan = plan(notify, environ, redactor)
         self._notice_for: Callable[[Row], Notice | None] = lambda _row: None
+        self._may_send: Callable[[], bool] = lambda: True
         self._crew: Crew | None = None
         self._senders: dict[str, tuple[Channel, Worker]] = {}
         self._heartbeat: tuple[Secret, Heartbeat, Worker] | None = None
         self.outbox = Outbox(self._plan.channels, pace=self._plan.pace)
 
-    def begin(self, notice_for: Callable[[Row], Notice | None], crew: Crew) -> None:
-        """Tell what the outbox holds from now on; `notice_for` says what a row is about."""
-        self._notice_for, self._crew = notice_for, crew
+    def begin(
+        self,
+        notice_for: Callable[[Row], Notice | None],
+        crew: Crew,
+        may_send: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """Tell what the outbox holds from now on.
+
+        `notice_for` says what a row is about, `may_send` right before each message whether we may.
+        """
+        self._notice_for, self._crew, self._may_send = notice_for, crew, may_send
         self._employ()
+
+    def end(self) -> None:
+        """Begin no further message; one that is under way is not waited for."""
+        crew, self._crew = self._crew, None
+        if crew is None:
+            return
+        for _, worker in self._senders.values():
+            crew.remove(worker)
+        if self._heartbeat is not None:
+            crew.remove(self._heartbeat[2])
 
     def prepare(self, notify: Notify) -> Plan:
         """Check other settings, which changes nothing yet; raises ChannelError as at the start."""
@@ -87,7 +92,10 @@ class Tellers:
                 crew.remove(worker)
                 del self._senders[name]
         for name in wanted.keys() - self._senders.keys():
-            sender = Sender(wanted[name], self.outbox, self._notice_for, time.monotonic)
+            channel = wanted[name]
+            sender = Sender(
+                channel, self.outbox, self._notice_for, time.monotonic, may_send=self._may_send
+            )
             worker = Worker(f"notify-{name}", sender.tick)
             self._senders[name] = wanted[name], worker
             crew.add(worker)

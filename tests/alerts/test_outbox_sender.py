@@ -91,6 +91,16 @@ def test_a_row_that_breaks_its_sender_backs_off() -> None:
     assert box.outcomes()["chat", "failed"] == 2
 
 
+def test_who_may_not_send_leaves_everything_as_it_is() -> None:
+    chat = Told()
+    box = filled(chat, "plateau")
+    before = box.to_document()
+    worker = Sender(chat, box, told_by, may_send=lambda: False)
+    assert worker.tick(NOW) == IDLE
+    assert chat.messages == []
+    assert box.to_document() == before
+
+
 def test_a_channel_that_fails_does_not_touch_another() -> None:
     chat, mail = Told("chat", answers=[FAILED]), Told("mail")
     box = Outbox([chat, mail], jitter=lambda: 1.0, pace=AT_ONCE)

@@ -34,13 +34,9 @@ ALERT = Alert(
 )
 
 
-def answered(view: AlertsView | None) -> Any:  # noqa: ANN401 - JSON
+def answered(view: AlertsView) -> Any:  # noqa: ANN401 - JSON
     """Return what a program reads, through the bytes that it gets."""
     return json.loads(json.dumps(alerts_document(view), allow_nan=False).encode())
-
-
-def test_a_process_without_the_run_role_says_so() -> None:
-    assert answered(None) == {"run_role": False, "alerts": []}
 
 
 def test_an_engine_without_alerts_says_so() -> None:

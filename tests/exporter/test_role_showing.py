@@ -9,8 +9,10 @@ import pytest
 
 from alerts.model import MetricPoint, RunFacts, RunUpdate
 from alerts.notify.redact import Redactor
+from alerts.store import FileStore
 from alerts.view import AlertsView
 from exporter.app.role import NAME, RunRole
+from exporter.app.term import Term
 from exporter.board import Board
 from exporter.config import DEFAULT_CONFIG
 from exporter.metrics.family import Family, Metric, Sample
@@ -29,7 +31,9 @@ class Stage:
         self.rendered = 0
         self.board = Board()
         options = RunOptions(state_file=folder / "state.json")
-        self.role = RunRole(options, DEFAULT_CONFIG, {}, Redactor(), self.board)
+        self.role = RunRole(
+            options, DEFAULT_CONFIG, {}, Redactor(), self.board, Term(FileStore(options.state_file))
+        )
         self.page = Page(self.board, {NAME: Section(self._families)}, lambda: ProcessState("", ""))
         self.role.join(self.page, ())
 

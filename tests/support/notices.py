@@ -88,6 +88,9 @@ class Told:
     messages: list[Message] = field(default_factory=list)
     match: Match = EVERYTHING
 
+    def prepare(self) -> None:
+        """Be ready at once."""
+
     def send(self, message: Message) -> Delivery:
         """Remember the message; give the next answer, the last one for ever."""
         self.messages.append(message)

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from alerts.engine import Engine
+from alerts.history.windows import Bookmark
 from alerts.model import MetricPoint, Observations, RunFacts, RunUpdate, Severity, Transition
 from alerts.notify.channel import EVERYTHING, Delivery, Result
 from alerts.notify.notice import Message
@@ -69,11 +70,15 @@ def script(run: int, cycles: int) -> list[MetricPoint]:
 class Feed:
     """Hands out the script of every run, a few points at a time."""
 
-    def __init__(self, cycles: int, cursors: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(self, cycles: int, cursors: Mapping[str, Mapping[str, Bookmark]]) -> None:
         self._left = {f"run-{n}": script(n, cycles) for n in range(RUNS)}
+        self._again: dict[str, list[MetricPoint]] = {}
         for run, by_metric in cursors.items():
             judged = max((cursor.step for cursor in by_metric.values()), default=0)
-            self._left[run] = [point for point in self._left[run] if point.step > judged]
+            logged = self._left[run]
+            self._left[run] = [point for point in logged if point.step > judged]
+            # What rules look back on is handed over again, as the source does.
+            self._again[run] = [p for p in logged if _is_missing(p, by_metric.get(p.metric))]
 
     def __bool__(self) -> bool:
         """Whether any point is left."""
@@ -86,8 +91,14 @@ class Feed:
             batch, self._left[run] = points[:PER_TICK], points[PER_TICK:]
             if batch:
                 facts = RunFacts(run, run, "storm", "RUNNING", BEGUN, has_params=True)
-                updates.append(RunUpdate(facts, tuple(batch), batch[-1].time))
+                again = self._again.pop(run, [])
+                updates.append(RunUpdate(facts, (*again, *batch), batch[-1].time))
         return Observations(runs=tuple(updates))
+
+
+def _is_missing(point: MetricPoint, bookmark: Bookmark | None) -> bool:
+    window = bookmark.window if bookmark else None
+    return window is not None and window.first <= point.step <= window.last
 
 
 def expected(cycles: int) -> set[News]:
@@ -118,6 +129,9 @@ class Webhook:
         self.name = name
         self.rows: list[list[object]] = []
         self._port = port
+
+    def prepare(self) -> None:
+        """Be ready at once."""
 
     def send(self, message: Message) -> Delivery:
         """Post the message; anything but an answer of 200 is a failure."""
