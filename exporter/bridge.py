@@ -23,6 +23,8 @@ from exporter.snapshot import Gpu, Gpus, NodeReport, Nodes, Pods, PodUse, Runs, 
 
 LOCAL_SOURCES = frozenset({"nvml", "pods", "processes"})
 """The sources that tell of this machine, not of the cluster."""
+UNJUDGED = LOCAL_SOURCES | {"lease"}
+"""Those and the Lease: who cannot renew it judges nothing any more."""
 Readings = Mapping[str, AnyReading]
 T = TypeVar("T")
 
@@ -43,7 +45,7 @@ def observations(
     nodes = _fresh("nodes", Nodes, readings, states)
     own = node_report(readings, states, node, expected)
     reports = [own, *(each.report for each in nodes.nodes if each.report)] if nodes else [own]
-    cluster = (_source(s, node, expected) for s in states if s.name not in LOCAL_SOURCES)
+    cluster = (_source(s, node, expected) for s in states if s.name not in UNJUDGED)
     runs = _fresh("mlflow", Runs, readings, states)
     return Observations(
         runs=updates,
