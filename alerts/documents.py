@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 Location = tuple[str | int, ...]
 Model = TypeVar("Model", bound=BaseModel)
+Loaded = TypeVar("Loaded")
 
 MOST_PLACES = 10_000
 """Keys and items that a file may have, aliases written out."""
@@ -39,11 +40,13 @@ class Problem(NamedTuple):
 
     def __str__(self) -> str:
         """Return `file:line: message`, the form that editors jump to."""
-        return (
-            f"{self.file}:{self.line}: {self.message}"
-            if self.line
-            else f"{self.file}: {self.message}"
-        )
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return printable(f"{place}: {self.message}")
+
+
+def printable(text: str) -> str:
+    """Return a text on one line, with what a file could smuggle into a terminal spelt out."""
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)
 
 
 class DocumentError(Exception):
@@ -97,13 +100,33 @@ def parse(text: str, file: str) -> Document:
 
     Duplicate keys, which YAML itself lets pass, are left to `validate` to tell with the rest.
     """
+    return _loaded(text, file, lambda loader: _document(loader, loader.get_single_node(), file))
+
+
+def parse_all(text: str, file: str) -> Sequence[Document]:
+    """Parse the documents of a YAML stream, empty ones left out; raises as `parse` does."""
+    return _loaded(text, file, lambda loader: [d for d in _documents(loader, file) if d.data])
+
+
+def _documents(loader: yaml.SafeLoader, file: str) -> Iterator[Document]:
+    while loader.check_node():
+        yield _document(loader, loader.get_node(), file)
+
+
+def _document(loader: yaml.SafeLoader, root: yaml.Node | None, file: str) -> Document:
+    if root is None:
+        return Document(file, {})
     lines: dict[Location, int] = {}
+    problems = tuple(_walk(root, (), lines, file))
+    data = loader.construct_document(root)
+    return Document(file, {} if data is None else data, lines, problems)
+
+
+def _loaded(text: str, file: str, load: Callable[[yaml.SafeLoader], Loaded]) -> Loaded:
+    """Turn everything that YAML can raise into a DocumentError."""
     try:
-        # The constructor wants the characters checked, so both work on one loader.
-        loader = yaml.SafeLoader(text)
-        root = loader.get_single_node()
-        problems = tuple(_walk(root, (), lines, file)) if root is not None else ()
-        data = loader.construct_document(root) if root is not None else None
+        # The constructor wants the characters checked, so all works on one loader.
+        return load(yaml.SafeLoader(text))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 0
@@ -118,7 +141,10 @@ def parse(text: str, file: str) -> Document:
     except (yaml.YAMLError, ValueError) as error:
         first_line = str(error).partition(";")[0].splitlines()[0]
         raise DocumentError([Problem(file, 0, f"not valid YAML: {first_line}")]) from error
-    return Document(file, {} if data is None else data, lines, problems)
+    except (LookupError, AttributeError, TypeError) as error:
+        # What a tag promises (`!!int`, `!!bool`, `!!timestamp`) its text does not hold.
+        message = "not valid YAML: a value is not what its tag says; leave out the tag"
+        raise DocumentError([Problem(file, 0, message)]) from error
 
 
 def _walk(
@@ -204,8 +230,7 @@ def _found(value: object) -> str:
 
 def _dotted(location: Location) -> str:
     """Return a path as people write it, with what cannot be printed spelt out."""
-    parts = (str(part) for part in location)
-    return ".".join(part if part.isprintable() else repr(part)[1:-1] for part in parts)
+    return ".".join(printable(str(part)) for part in location)
 
 
 def _unknown_key(model: type[BaseModel], loc: Location, path: str) -> str:

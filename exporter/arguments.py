@@ -18,6 +18,32 @@ def add_config_flag(parser: argparse.ArgumentParser) -> None:
     add_flags(parser, tuple(flag for flag in FLAGS if flag.field == "config_file"))
 
 
+def add_check_flags(parser: argparse.ArgumentParser) -> None:
+    """Give a parser the arguments of `tunewatch check`."""
+    parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="a configuration")
+
+
+def add_doctor_flags(parser: argparse.ArgumentParser) -> None:
+    """Give a parser the flags of `tunewatch doctor`."""
+    parser.add_argument(
+        "files",
+        nargs="+",
+        metavar="FILE",
+        help="a train.yaml, manifests of Kubernetes, a folder of them, or - for the standard input",
+    )
+    add_config_flag(parser)
+    parser.add_argument(
+        "--offline", action="store_true", help="do not ask whether MLflow can be reached"
+    )
+    parser.add_argument("--strict", action="store_true", help="fail on warnings too")
+    parser.add_argument(
+        "--output",
+        choices=("text", "json"),
+        default="text",
+        help="lines for people, or one line of JSON per finding (default: text)",
+    )
+
+
 def add_runs_flags(parser: argparse.ArgumentParser) -> None:
     """Give a parser the flags of `tunewatch runs`."""
     add_config_flag(parser)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from alerts.documents import Document, DocumentError, parse, read, validate
+from alerts.documents import Document, DocumentError, parse, parse_all, read, validate
 from alerts.thresholds import AlertSettings
 
 TOO_DEEP = "nested too deeply, or an alias that holds itself; write it out flat"
@@ -89,3 +89,29 @@ def test_the_line_of_what_has_none_is_that_of_its_nearest_ancestor() -> None:
     document = Document("f", {}, {("a",): 3, ("a", "b"): 5})
     places: list[tuple[str | int, ...]] = [("a", "b", 0), ("a", "x"), ("q",), ()]
     assert [document.line(place) for place in places] == [5, 3, 1, 1]
+
+
+@pytest.mark.parametrize("text", ["!!int ''", "a: !!bool maybe", "a: !!timestamp today"])
+def test_a_value_that_is_not_what_its_tag_says_is_refused(text: str) -> None:
+    with pytest.raises(DocumentError, match=r"^alerts.yaml: not valid YAML: a value is not what"):
+        parse(text, "alerts.yaml")
+
+
+def test_a_stream_is_read_document_by_document_with_lines_of_the_file() -> None:
+    first, second = parse_all("---\na: 1\n---\n---\n# none\n---\nb:\n  c: 2\n  c: 3\n", "all.yaml")
+    assert (first.data, first.line(("a",))) == ({"a": 1}, 2)
+    assert (second.data["b"]["c"], second.line(("b", "c"))) == (3, 8)
+    (problem,) = second.problems
+    assert (problem.file, problem.line) == ("all.yaml", 9)
+    assert not parse_all("", "all.yaml")
+
+
+def test_a_mistake_in_a_later_document_is_told_at_its_line() -> None:
+    with pytest.raises(DocumentError, match=r"^all.yaml:4: not valid YAML"):
+        parse_all("a: 1\n---\nb: [\n", "all.yaml")
+
+
+def test_no_mistake_writes_to_the_terminal_what_it_likes() -> None:
+    with pytest.raises(DocumentError) as caught:
+        parse("a: !%1B[2J x", "alerts\x1b.yaml")
+    assert str(caught.value).isprintable()

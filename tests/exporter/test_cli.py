@@ -75,7 +75,7 @@ def test_the_version_is_that_of_the_distribution(said: Run) -> None:
 def test_without_a_command_help_is_printed(said: Run) -> None:
     code, out, err = said()
     assert (code, err) == (2, "")
-    for command in ("run", "check", "replay", "demo"):
+    for command in ("run", "check", "doctor", "replay", "demo"):
         assert command in out
 
 

@@ -97,6 +97,13 @@ def test_the_command_refuses_a_mistake_and_says_where(installed: Path, tmp_path:
     assert "max_gpu_memory_pct" in done.stdout + done.stderr
 
 
+def test_the_command_looks_over_a_training(installed: Path, tmp_path: Path) -> None:
+    (tmp_path / "train.yaml").write_text("stage: sft\nlora_rnk: 8\n")
+    done = run(installed / "tunewatch", "doctor", "--offline", "train.yaml", folder=tmp_path)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "train.yaml:2: error: LLaMA-Factory refuses the unknown key 'lora_rnk'" in done.stdout
+
+
 def test_both_packages_come_from_this_distribution_alone(installed: Path, tmp_path: Path) -> None:
     question = (
         "import importlib.metadata as m, importlib.resources as r;"
