@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from alerts import changes, state
 from alerts.fleet import Fleet
-from alerts.history.intake import Cursor
+from alerts.history.windows import Bookmark
 from alerts.keeper import Keeper
 from alerts.model import (
     AlertKey,
@@ -81,10 +81,13 @@ class Engine:
         self._runs, self._fleet, self._keeper.stored_at = runs, fleet, now
         self._reconfigure(now)
 
-    def cursors(self) -> Mapping[str, Mapping[str, Cursor]]:
-        """Return, by run id and metric, up to where points have been judged."""
+    def cursors(self) -> Mapping[str, Mapping[str, Bookmark]]:
+        """Return, by run id and metric, up to where points have been judged.
+
+        And, after a restart, which of them an update has to repeat for rules to look back on.
+        """
         with self._lock:
-            return self._runs.cursors()
+            return self._runs.bookmarks()
 
     def tick(self, observations: Observations, now: float) -> list[Transition]:
         """Judge what was observed, put the news into the outbox and store everything."""

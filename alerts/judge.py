@@ -24,6 +24,7 @@ from alerts.model import (
 from alerts.rules import ON_END, ON_RECORD, ON_TIME, RULES, RunJudge, is_on
 from alerts.rules.life import STALLED, silent_seconds, stall_limit
 from alerts.rules.moment import Moment
+from alerts.rules.overall import diagnose
 from alerts.shown import Peaks
 from alerts.state import Alert, Policy
 from alerts.thresholds import LimitBook, Limits
@@ -50,6 +51,7 @@ class Watch:
         self.peaks = Peaks()
         self.ended = False
         self._broken: set[RunJudge] = set()
+        self._diagnosed = ""
 
     @property
     def subject(self) -> Subject:
@@ -180,6 +182,15 @@ class Watch:
         """Return the alerts that fire now."""
         return [alert for alert in self.alerts.values() if alert.state == "firing"]
 
+    @property
+    def diagnosis(self) -> str:
+        """One word for how the run does; after a restart the old one until it can be looked at."""
+        if self._diagnosed and self.history.awaits_points:
+            return self._diagnosed
+        # A condition that was met, and has not been seen to go.
+        met = (alert for alert in self.alerts.values() if alert.state != "resolved")
+        return diagnose(self.history, {a.key.rule for a in met if a.keep_since is None})
+
     def _end(self, moment: Moment) -> list[Transition]:
         """Judge the end of the run, once, and close its alerts."""
         at = self._ended_at(moment)
@@ -263,6 +274,7 @@ class Watch:
                 for v in self.verdicts.values()
             ],
             "peaks": self.peaks.to_document(),
+            "diagnosis": self.diagnosis,
             "ended": self.ended,
         }
 
@@ -284,5 +296,6 @@ class Watch:
                 rule, Outcome(outcome), value=value, threshold=threshold, eval_set=eval_set
             )
         watch.peaks = Peaks(document.get("peaks", ()))
+        watch._diagnosed = document.get("diagnosis", "")
         watch.ended = document["ended"]
         return watch

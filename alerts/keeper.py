@@ -15,9 +15,12 @@ log = logging.getLogger("tunewatch.engine")
 CURSORS_EVERY = 60.0
 """Seconds after which progress alone is worth a write."""
 STATE_LIMIT = 700 * 1024
-"""Bytes of stored state above which undelivered rows may have to give way to their number."""
+"""Bytes of state, as they are stored, above which undelivered rows may give way to their number.
+
+A ConfigMap holds a mebibyte, gzipped.
+"""
 ROWS_LIMIT = STATE_LIMIT // 2
-"""Bytes that rows may take of it then: what histories take, no row can give back."""
+"""Bytes that rows may be then, plain: what histories take, no row can give back."""
 
 
 class Keeper:

@@ -62,8 +62,9 @@ class RunUpdate:
     """News of one run: its facts now, and the points that nobody has judged yet.
 
     Points may come in any order and may repeat earlier ones; an update holds all rule metrics of
-    the run up to one instant of the tracking server, so that no record is half seen. `moved` tells
-    whether any metric of the run, judged by a rule or not, has something new.
+    the run up to one instant of the tracking server, so that no record is half seen. The first one
+    after a restart repeats what rules look back on, which is not stored. `moved` tells whether any
+    metric of the run, judged by a rule or not, has something new.
     """
 
     facts: RunFacts

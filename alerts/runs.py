@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from alerts import changes
-from alerts.history.intake import Cursor
+from alerts.history.windows import Bookmark
 from alerts.judge import Watch
 from alerts.model import AlertKey, RunFacts, RunUpdate, Transition
 from alerts.rules.moment import Moment
@@ -20,6 +20,8 @@ log = logging.getLogger("tunewatch.engine")
 
 ENDED_KEPT = 3600.0
 """Seconds for which a run that ended is remembered whole, in case it is resumed."""
+_NEEDED = ("run_id", "name", "experiment", "status", "started_at")
+"""Facts that a run always has, be they empty."""
 KNOWN_KEPT = 30 * 86_400.0
 KNOWN_MOST = 10_000
 ERRORS = ("rule", "run", "fleet")
@@ -54,9 +56,9 @@ class RunBook:
         """Yield the watches of runs that ended not long ago."""
         return (watch for watch in self._watches.values() if watch.ended)
 
-    def cursors(self) -> dict[str, Mapping[str, Cursor]]:
+    def bookmarks(self) -> dict[str, Mapping[str, Bookmark]]:
         """Return, by run id and metric, up to where points have been taken in."""
-        return {run_id: dict(w.history.intake.cursors) for run_id, w in self._watches.items()}
+        return {run_id: watch.history.bookmarks() for run_id, watch in self._watches.items()}
 
     def update(self, update: RunUpdate, moment: Moment) -> list[Transition]:
         """Take in news of one run; return what people may be told."""
@@ -175,5 +177,7 @@ def _watch_document(watch: Watch) -> dict[str, Any]:
 
 
 def _facts_document(facts: RunFacts) -> dict[str, Any]:
+    """Return what makes `RunFacts` again; what goes without saying is left out."""
     values = {field.name: getattr(facts, field.name) for field in fields(facts)}
-    return {**values, "params": dict(facts.params), "tags": dict(facts.tags)}
+    plain = {**values, "params": dict(facts.params), "tags": dict(facts.tags)}
+    return {name: value for name, value in plain.items() if value or name in _NEEDED}

@@ -15,7 +15,7 @@ from alerts.model import (
     Transition,
     Verdict,
 )
-from alerts.rules import Rule
+from alerts.rules import RULES, Rule
 from alerts.thresholds import RuleTuning
 
 
@@ -200,15 +200,18 @@ def resolution(alert: Alert) -> Transition:
 
 
 def to_document(alert: Alert) -> dict[str, Any]:
-    """Return plain data for the state document."""
+    """Return plain data for the state document, without what goes without saying."""
     kind, subject, node = alert.key.subject
+    told = {name: getattr(alert, name) for name in _PLAIN}
+    if alert.action == _action(alert.key.rule):
+        del told["action"]
     return {
         "rule": alert.key.rule,
         "subject": [kind, subject, node],
         "eval_set": alert.key.eval_set,
         "severity": alert.severity.value,
         "evidence": dict(alert.evidence),
-        **{name: getattr(alert, name) for name in _PLAIN},
+        **{name: value for name, value in told.items() if value is not None},
     }
 
 
@@ -234,9 +237,15 @@ _PLAIN = (
 
 def from_document(document: dict[str, Any]) -> Alert:
     """Rebuild an alert from `to_document`."""
+    plain = {"action": _action(document["rule"]), **document}
     return Alert(
         key=AlertKey(document["rule"], Subject(*document["subject"]), document["eval_set"]),
         severity=Severity(document["severity"]),
         evidence=document["evidence"],
-        **{name: document[name] for name in _PLAIN},
+        **{name: plain[name] for name in _PLAIN if name in plain},
     )
+
+
+def _action(rule: str) -> str:
+    found = RULES.get(rule)
+    return found.action if found else ""

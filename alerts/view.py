@@ -24,7 +24,6 @@ from alerts.notify.mute import is_muted
 from alerts.rules import is_on
 from alerts.rules.life import silent_seconds, training_seconds
 from alerts.rules.moment import Moment
-from alerts.rules.overall import diagnose
 from alerts.state import Alert
 
 TAIL = 64
@@ -118,14 +117,8 @@ def run_view(watch: Watch, moment: Moment, heard: Moment | None = None) -> RunVi
         evals=tuple(_eval_view(name, evals) for name, evals in history.evals.items()),
         training_seconds=training_seconds(history, watch.limits, heard),
         silent_seconds=silent_seconds(history, heard),
-        diagnosis=diagnose(history, _holding(watch)),
+        diagnosis=watch.diagnosis,
     )
-
-
-def _holding(watch: Watch) -> set[str]:
-    """Return the rules whose condition holds: it was met, and has not been seen to go."""
-    met = (alert for alert in watch.alerts.values() if alert.state != "resolved")
-    return {alert.key.rule for alert in met if alert.keep_since is None}
 
 
 def ended_view(watch: Watch, moment: Moment) -> RunView | None:
@@ -166,7 +159,7 @@ def run_context(watch: Watch, eval_set: str, gpus: tuple[GpuObservation, ...] = 
         facts=history.facts,
         step=step,
         epoch=history.epoch_at(step) if step is not None else None,
-        train_tail=history.loss.tail(TAIL),
+        train_tail=history.train_tail(TAIL),
         eval_tail=evals.losses.tail(TAIL) if evals else (),
         loss=loss.value if loss else None,
         eval_loss=evaluated.value if evaluated else None,

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-MOST = 256
+from alerts.history.steps import pack, unpack
+
+MOST = 128
+DIGITS = 4
+"""Significant digits of a loss: a shape needs no more, and every run has one in the document."""
 
 
 class Curve:
-    """Finite losses at even strides, between 128 and 256 of them once there are that many."""
+    """Finite losses at even strides, between 64 and 128 of them once there are that many."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -24,12 +28,12 @@ class Curve:
         """
         if step == self._last:
             if (self.count - 1) % self.stride == 0:
-                self.values[-1] = value
+                self.values[-1] = _rounded(value)
             return
         self._last = step
         if self.count % self.stride == 0:
             self.steps.append(step)
-            self.values.append(value)
+            self.values.append(_rounded(value))
         self.count += 1
         if len(self.values) > MOST:
             self.steps, self.values = self.steps[::2], self.values[::2]
@@ -47,7 +51,7 @@ class Curve:
         return {
             "count": self.count,
             "stride": self.stride,
-            "steps": list(self.steps),
+            "steps": pack(self.steps),
             "values": list(self.values),
             "last": self._last,
         }
@@ -57,6 +61,10 @@ class Curve:
         """Rebuild the curve from `to_document`."""
         curve = cls()
         curve.count, curve.stride = document["count"], document["stride"]
-        curve.steps, curve.values = list(document["steps"]), list(document["values"])
+        curve.steps, curve.values = list(unpack(document["steps"])), list(document["values"])
         curve._last = document["last"]
         return curve
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.{DIGITS}g}")

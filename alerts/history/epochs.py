@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from alerts.history.means import OpenMean
 from alerts.history.series import Series
 
-KEPT = 256
+KEPT = 16
+"""Closed epochs: rules look back three, and a resumed run may go back some."""
 
 
 class EpochMean(NamedTuple):

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from alerts.history.means import OpenMean
-from alerts.history.series import Point, Series
+from alerts.history.series import Point, Series, dump_number
 from alerts.model import Extremum
+
+MIN_IMPROVEMENT = 0.01
+"""The user's own minimal improvement of a validation loss."""
+MEANS_KEPT = 8
+"""Of so many evaluations the mean training loss is kept: rules look at four, and at one before."""
 
 
 class Evaluations:
@@ -18,8 +24,11 @@ class Evaluations:
 
     def __init__(self, since: OpenMean) -> None:
         self.losses = Series()
-        self.train_means = Series()
-        """By the step of an evaluation: the mean training loss since the evaluation before."""
+        self.train_means: dict[int, float] = {}
+        """By the step of an evaluation: the mean training loss since the evaluation before.
+
+        Kept of the last evaluations, and of the one that improved the best.
+        """
         self.since = since
         self._best: Extremum | None = None
         self.first_ratios: list[float] = []
@@ -33,9 +42,18 @@ class Evaluations:
         if not again:
             mean = self.since.value(training, point.step)
             if mean is not None:
-                self.train_means.put(Point(point.step, point.time, mean))
+                self._keep_mean(point.step, mean)
             self.since.restart(self._counted_up_to(point.step, training))
         self._note_best(point, again=again)
+
+    def _keep_mean(self, step: int, mean: float) -> None:
+        self.train_means[step] = mean
+        if len(self.train_means) <= 2 * MEANS_KEPT:
+            return
+        points = self.finite()
+        waited = without_improvement([point.value for point in points])
+        kept = {step, *(p.step for p in (*points[-MEANS_KEPT:], *points[-1 - waited :][:1]))}
+        self.train_means = {s: mean for s, mean in self.train_means.items() if s in kept}
 
     def _counted_up_to(self, step: int, training: Series) -> int | None:
         """Return where the next interval begins; None: nothing was trained so far.
@@ -75,8 +93,7 @@ class Evaluations:
     def train_mean(self) -> float | None:
         """The mean training loss between the newest evaluation and the one before it."""
         last = self.losses.last
-        mean = self.train_means.at(last.step) if last else None
-        return mean.value if mean else None
+        return self.train_means.get(last.step) if last else None
 
     @property
     def best(self) -> Extremum | None:
@@ -90,7 +107,7 @@ class Evaluations:
     def truncate(self, step: int) -> None:
         """Forget evaluations at `step` or later: the run was resumed there."""
         self.losses.truncate(step)
-        self.train_means.truncate(step)
+        self.train_means = {s: mean for s, mean in self.train_means.items() if s < step}
         last = self.losses.last
         self.since.restart(last.step if last else None)
         if self._best is not None and self._best.step >= step:
@@ -101,7 +118,7 @@ class Evaluations:
         return {
             "losses": self.losses.to_document(),
             "since": self.since.to_document(),
-            "train_means": self.train_means.to_document(),
+            "train_means": [[s, dump_number(mean)] for s, mean in self.train_means.items()],
             "best": self._best,
             "first_ratios": list(self.first_ratios),
         }
@@ -111,10 +128,24 @@ class Evaluations:
         """Rebuild the evaluations from `to_document`."""
         found = cls(OpenMean.from_document(document["since"]))
         found.losses = Series.from_document(document["losses"])
-        found.train_means = Series.from_document(document["train_means"])
+        found.train_means = {step: float(mean) for step, mean in document["train_means"]}
         found._best = Extremum(*document["best"]) if document["best"] else None
         found.first_ratios = list(document["first_ratios"])
         return found
+
+
+def without_improvement(values: Sequence[float]) -> int:
+    """Return how many of the last evaluations in a row improved the best by 0.01 or less.
+
+    The best moves with every improvement, however small, as in Transformers'
+    EarlyStoppingCallback.
+    """
+    best: float | None = None
+    waited = 0
+    for value in values:
+        waited = 0 if best is None or best - value > MIN_IMPROVEMENT else waited + 1
+        best = value if best is None else min(best, value)
+    return waited
 
 
 def _usable(value: float) -> bool:

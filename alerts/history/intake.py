@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -34,7 +34,10 @@ class Cursor(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """Points that are new, in order; and points older than what was judged of their metric."""
+    """Points that are new; and points that are not ahead of what was judged of their metric.
+
+    Both are in order of time.
+    """
 
     fresh: tuple[Record, ...]
     late: tuple[Record, ...]
@@ -44,7 +47,7 @@ class Intake:
     """Admits each point once; keeps one cursor per metric, by the trainer's clock."""
 
     def __init__(self, roles: Roles) -> None:
-        self._roles = roles
+        self.roles = roles
         self.loss_name: str | None = None
         self.eval_name: str | None = None
         """Which name this run has for the loss of its only, or nameless, validation set."""
@@ -55,7 +58,8 @@ class Intake:
 
     def admit(self, points: Iterable[MetricPoint]) -> Admitted:
         """Sort out what is new, late, repeated, or of no interest to any rule."""
-        ours = in_order(point for point in points if self._roles.plays(point.metric))
+        counted = self._ordinal
+        ours = in_order(point for point in points if self.roles.plays(point.metric))
         fresh: list[MetricPoint] = []
         late: list[MetricPoint] = []
         for point in ours:
@@ -66,7 +70,22 @@ class Intake:
             for _, instant in groupby(fresh, key=lambda point: point.time)
             for record in self._records(self._settle_names(list(instant)))
         ]
-        return Admitted(tuple(map(self._with_ordinal, admitted)), tuple(self._records(late)))
+        return Admitted(
+            tuple(map(self._with_ordinal, admitted)),
+            tuple(_counted_back(list(self._records(late)), counted)),
+        )
+
+    def names(self, plays: Callable[[str], bool]) -> list[str]:
+        """Return the metrics taken in that play a part."""
+        return [metric for metric in self.cursors if plays(metric)]
+
+    def is_of(self, eval_set: str, metric: str) -> bool:
+        """Tell whether this run's losses of a validation set have this name."""
+        return self.roles.eval_set(metric) == eval_set and metric not in self._passed_over
+
+    @property
+    def _passed_over(self) -> set[str]:
+        return {*self.roles.eval_loss} - {self.eval_name}
 
     def _advances(self, point: MetricPoint) -> bool:
         """Tell whether a point is ahead of its metric's cursor, and move the cursor there."""
@@ -82,15 +101,15 @@ class Intake:
         return True
 
     def _is_one_set_too_many(self, metric: str) -> bool:
-        eval_set = self._roles.eval_set(metric)
-        others = {self._roles.eval_set(name) for name in self.cursors} - {None, eval_set}
+        eval_set = self.roles.eval_set(metric)
+        others = {self.roles.eval_set(name) for name in self.cursors} - {None, eval_set}
         return eval_set is not None and len(others) >= MAX_EVAL_SETS
 
     def _records(self, points: Iterable[MetricPoint]) -> Iterable[Record]:
         """Group points into records, without the names that this run's validation loss has not."""
-        passed_over = {*self._roles.eval_loss} - {self.eval_name}
+        passed_over = self._passed_over
         kept = [point for point in points if point.metric not in passed_over]
-        return records(kept, self._roles, self.loss_name)
+        return records(kept, self.roles, self.loss_name)
 
     def _settle_names(self, instant: list[MetricPoint]) -> list[MetricPoint]:
         """Settle once which metrics are the losses; return the points to take in now.
@@ -99,10 +118,10 @@ class Intake:
         """
         present = {point.metric for point in instant}
         if self.eval_name is None:
-            self.eval_name = first_present(self._roles.eval_loss, present)
+            self.eval_name = first_present(self.roles.eval_loss, present)
         if self.loss_name is not None:
             return instant
-        self.loss_name = first_present(self._roles.loss, present)
+        self.loss_name = first_present(self.roles.loss, present)
         closings = [point for point in instant if point.metric == CLOSING_LOSS]
         if self.loss_name is None and closings:
             if self._closing is not None:
@@ -115,21 +134,20 @@ class Intake:
 
     def _with_ordinal(self, record: Record) -> Record:
         """Number the records of a run that logs everything at step 0 by their training points."""
-        if self._ordinal is None:
-            return record
-        if record.step != 0:
-            self._ordinal = None if record.loss is not None else self._ordinal
-            return record
-        if record.loss is not None:
-            self._ordinal += 1
-        return replace(record, step=max(0, self._ordinal - 1))
+        numbered, self._ordinal = _numbered(record, self._ordinal)
+        return numbered
+
+    @property
+    def counts_steps(self) -> bool:
+        """Whether the run logs everything at step 0, so that its training losses are counted."""
+        return bool(self._ordinal)
 
     def to_document(self) -> dict[str, Any]:
         """Return plain data for the state document."""
         return {
             "loss_name": self.loss_name,
             "eval_name": self.eval_name,
-            "cursors": {name: list(cursor) for name, cursor in self.cursors.items()},
+            "cursors": {name: _dump(cursor) for name, cursor in self.cursors.items()},
             "closing": list(self._closing) if self._closing else None,
             "ordinal": self._ordinal,
         }
@@ -138,6 +156,40 @@ class Intake:
         """Take over what `to_document` gave."""
         self.loss_name = document["loss_name"]
         self.eval_name = document["eval_name"]
-        self.cursors = {name: Cursor(*cursor) for name, cursor in document["cursors"].items()}
+        self.cursors = {name: _load(*cursor) for name, cursor in document["cursors"].items()}
         self._closing = MetricPoint(*document["closing"]) if document["closing"] else None
         self._ordinal = document["ordinal"]
+
+
+def _numbered(record: Record, ordinal: int | None) -> tuple[Record, int | None]:
+    """Return a record with its ordinal for a step, and how many training losses there were then."""
+    if ordinal is None:
+        return record, None
+    if record.step != 0:
+        return record, None if record.loss is not None else ordinal
+    if record.loss is not None:
+        ordinal += 1
+    return replace(record, step=max(0, ordinal - 1)), ordinal
+
+
+def _counted_back(records: Sequence[Record], ordinal: int | None) -> Iterator[Record]:
+    """Number the last records of those that were taken in, up to the training loss `ordinal`."""
+    if ordinal is not None:
+        ordinal -= sum(1 for record in records if record.loss is not None and record.step == 0)
+    for record in records:
+        numbered, ordinal = _numbered(record, ordinal)
+        yield numbered
+
+
+def _dump(cursor: Cursor) -> list[float]:
+    """Return what `_load` takes: the highest step and the latest time only where they differ."""
+    ahead = (cursor.highest, cursor.latest) != (cursor.step, cursor.time)
+    return list(cursor) if ahead else list(cursor[:2])
+
+
+def _load(
+    time: float, step: int, highest: int | None = None, latest: float | None = None
+) -> Cursor:
+    return Cursor(
+        time, step, step if highest is None else highest, time if latest is None else latest
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -12,7 +13,10 @@ from alerts.model import MetricPoint
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """The values of one step logged at one time (Unix seconds); None was not logged."""
+    """The values of one step logged at one time (Unix seconds); None was not logged.
+
+    An epoch is finite: another one is no epoch.
+    """
 
     step: int
     time: float
@@ -23,6 +27,10 @@ class Record:
     evals: Mapping[str, float] = field(default_factory=dict)
     closing: bool = False
 
+    def eval_loss(self, eval_set: str) -> float | None:
+        """Return the loss of one validation set."""
+        return self.evals.get(eval_set)
+
 
 def in_order(points: Iterable[MetricPoint]) -> list[MetricPoint]:
     """Return the points by (time, step), the order in which rules take them."""
@@ -32,7 +40,10 @@ def in_order(points: Iterable[MetricPoint]) -> list[MetricPoint]:
 def records(points: Iterable[MetricPoint], roles: Roles, loss_name: str | None) -> Iterator[Record]:
     """Group ordered points that were logged together; `loss_name` is the run's training loss."""
     for (time, step), group in groupby(points, key=lambda point: (point.time, point.step)):
-        yield _record(step, time, {p.metric: as_logged(p.value) for p in group}, roles, loss_name)
+        values: dict[str, float] = {}
+        for point in group:
+            values.setdefault(point.metric, as_logged(point.value))
+        yield _record(step, time, values, roles, loss_name)
 
 
 def _record(
@@ -41,6 +52,7 @@ def _record(
     def first(names: Iterable[str]) -> float | None:
         return next((values[name] for name in names if name in values), None)
 
+    epoch = first(roles.epoch)
     evals: dict[str, float] = {}
     for metric in (*roles.eval_loss, *values):
         eval_set = roles.eval_set(metric)
@@ -52,7 +64,7 @@ def _record(
         loss=values.get(loss_name) if loss_name else None,
         grad_norm=first(roles.grad_norm),
         learning_rate=first(roles.learning_rate),
-        epoch=first(roles.epoch),
+        epoch=epoch if epoch is not None and math.isfinite(epoch) else None,
         evals=evals,
         closing=CLOSING_LOSS in values and CLOSING_RUNTIME in values and loss_name != CLOSING_LOSS,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 from alerts.history.curve import Curve
@@ -17,9 +18,13 @@ from alerts.history.records import Record
 from alerts.history.roles import Roles
 from alerts.history.series import Point, Series
 from alerts.history.silence import Silence
+from alerts.history.upgrade import upgraded
+from alerts.history.windows import Bookmark, Lookback, Window, refill, windows
 from alerts.model import Extremum, MetricPoint, RunFacts
 
-SIDE_CAPACITY = 256
+EPOCHS_CAPACITY = 64
+GRAD_CAPACITY = 16
+"""Points kept of the epoch and of grad_norm: the newest counts, in a resumed run an older one."""
 GRAD_LADDER = (5,)
 """Widths of the medians of grad_norm, in points."""
 RESUMPTIONS_KEPT = 16
@@ -37,8 +42,9 @@ class Resumption(NamedTuple):
 class RunHistory:
     """Everything remembered of one run.
 
-    Bounded: two series of at most 1,024 points, two of 512, one per validation set (at most 16),
-    and a few hundred floats of minima; below 60 KiB for a run with one validation set.
+    Bounded: a series of at most 1,024 points, one more per validation set (at most 16), two short
+    ones, and some hundred floats; below 60 KiB for a run with one validation set. What is stored is
+    far less: the windows of points that rules look back on are *missing* after a restart.
     """
 
     def __init__(self, facts: RunFacts, roles: Roles, steps_per_epoch: int | None = None) -> None:
@@ -48,11 +54,11 @@ class RunHistory:
         self.intake = Intake(roles)
         self.loss = Series()
         self.levels = Levels()
-        self.grad_norm = Series(SIDE_CAPACITY)
+        self.grad_norm = Series(GRAD_CAPACITY)
         self.grad_levels = Levels(GRAD_LADDER)
         self._first_losses: dict[int, float] = {}
         self.curve = Curve()
-        self.epoch_series = Series(SIDE_CAPACITY)
+        self.epoch_series = Series(EPOCHS_CAPACITY)
         self.learning_rate: float | None = None
         self.peak_learning_rate: float | None = None
         self.evals: dict[str, Evaluations] = {}
@@ -65,16 +71,23 @@ class RunHistory:
         self._resumptions: list[Resumption] = []
         self.closed = False
         """Whether the trainer has written its closing summary."""
+        self.awaits_points = False
+        """Whether rules cannot look back since a restart; the first update with points ends it."""
 
     def absorb(
         self, points: Iterable[MetricPoint], stall_limit: Callable[[], float]
     ) -> Iterator[Record]:
         """Take in new points in order, yielding each record once it is part of the history.
 
-        Exact repetitions are dropped; points older than what was judged enter silently. A gap of
-        more seconds than `stall_limit`, as of then, counts as training no longer than that.
+        Points that were judged before are dropped, but for those that are missing after a restart,
+        which the first update with points has to repeat. Others older than what was judged enter
+        silently. A gap of more seconds than `stall_limit`, as of then, counts as training no longer
+        than that.
         """
         admitted = self.intake.admit(points)
+        if self.awaits_points and (admitted.late or admitted.fresh):
+            refill(self._lookbacks(), admitted.late)
+            self.awaits_points = False
         for late in admitted.late:
             self._fill_in(late)
         for record in admitted.fresh:
@@ -83,6 +96,33 @@ class RunHistory:
                 self._resume(record)
             self._put(record)
             yield record
+
+    def bookmarks(self) -> dict[str, Bookmark]:
+        """Return by metric how far it was judged, and what has been missing since a restart."""
+        missing = windows(self._lookbacks())
+        if self.intake.counts_steps:
+            # What is counted was logged at step 0.
+            missing = {m: Window(min(w.first, 0), max(w.last, 0)) for m, w in missing.items()}
+        cursors = self.intake.cursors.items()
+        return {metric: Bookmark(*cursor, missing.get(metric)) for metric, cursor in cursors}
+
+    def train_tail(self, count: int) -> tuple[float, ...]:
+        """Return the last training losses; after a restart, for a while, the shape of the curve."""
+        return tuple(self.curve.values[-count:]) if self.awaits_points else self.loss.tail(count)
+
+    def _lookbacks(self) -> Iterator[Lookback]:
+        names = self.intake.names
+        loss = names(lambda metric: metric == self.intake.loss_name)
+        yield Lookback(self.loss, lambda record: record.loss, loss)
+        yield Lookback(self.levels, lambda record: record.loss, loss)
+        grad_norm = names(lambda metric: metric in self.intake.roles.grad_norm)
+        yield Lookback(self.grad_norm, lambda record: record.grad_norm, grad_norm)
+        yield Lookback(self.grad_levels, lambda record: record.grad_norm, grad_norm)
+        epoch = names(lambda metric: metric in self.intake.roles.epoch)
+        yield Lookback(self.epoch_series, lambda record: record.epoch, epoch)
+        for eval_set, evals in self.evals.items():
+            taken = names(partial(self.intake.is_of, eval_set))
+            yield Lookback(evals.losses, partial(Record.eval_loss, eval_set=eval_set), taken)
 
     def epoch_at(self, step: int) -> float | None:
         """Return the newest epoch logged at or before `step`, or None.
@@ -173,7 +213,7 @@ class RunHistory:
                 self.evals[eval_set].put_late(Point(record.step, record.time, value))
 
     def _put(self, record: Record) -> None:
-        if record.epoch is not None and math.isfinite(record.epoch):
+        if record.epoch is not None:
             self.epoch_series.put(Point(record.step, record.time, record.epoch))
         if record.grad_norm is not None:
             self.grad_norm.put(Point(record.step, record.time, record.grad_norm))
@@ -238,15 +278,16 @@ class RunHistory:
         }
 
     def restore(self, document: dict[str, Any]) -> None:
-        """Take over what `to_document` gave."""
+        """Take over what `to_document` gave, here or in an older version."""
+        document = upgraded(document)
         self.intake.restore(document["intake"])
         self.loss = Series.from_document(document["loss"])
         self.levels = Levels.from_document(document["levels"])
-        self.grad_norm = Series.from_document(document["grad_norm"], SIDE_CAPACITY)
+        self.grad_norm = Series.from_document(document["grad_norm"], GRAD_CAPACITY)
         self.grad_levels = Levels.from_document(document["grad_levels"], GRAD_LADDER)
         self._first_losses = dict(document["first_losses"])
         self.curve = Curve.from_document(document["curve"])
-        self.epoch_series = Series.from_document(document["epoch_series"], SIDE_CAPACITY)
+        self.epoch_series = Series.from_document(document["epoch_series"], EPOCHS_CAPACITY)
         self.learning_rate = document["learning_rate"]
         self.peak_learning_rate = document["peak_learning_rate"]
         self.evals = {
@@ -259,3 +300,4 @@ class RunHistory:
         self.segment = document["segment"]
         self._resumptions = [Resumption(*resumption) for resumption in document["resumptions"]]
         self.closed = document["closed"]
+        self.awaits_points = True

@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from array import array
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
 from typing import Any, NamedTuple
+
+from alerts.history.steps import pack, unpack
 
 CAPACITY = 512
 """Points kept per series; rules look back 240 at most, evaluations are rarely more than 512."""
@@ -22,7 +25,8 @@ class Point(NamedTuple):
 class Series:
     """Points by ascending step, the oldest forgotten beyond `capacity`.
 
-    Memory is 24 bytes a point, at most twice the capacity.
+    Memory is 24 bytes a point, at most twice the capacity. The state document has the last point
+    and the steps of the others, which are *missing* after a restart until `refill`.
     """
 
     def __init__(self, capacity: int = CAPACITY) -> None:
@@ -32,6 +36,8 @@ class Series:
         self._values = array("d")
         self.forgotten = 0
         """How many of the oldest points were dropped to stay within the bound."""
+        self.missing = array("q")
+        """The steps before the first point here that were kept before a restart."""
 
     def __len__(self) -> int:
         """Return how many points are kept."""
@@ -40,6 +46,11 @@ class Series:
     def __getitem__(self, index: int) -> Point:
         """Return the point at `index`, negative from the end."""
         return Point(self._steps[index], self._times[index], self._values[index])
+
+    @property
+    def logged(self) -> int:
+        """How many points there were, be they kept or not."""
+        return self.forgotten + len(self.missing) + len(self._steps)
 
     @property
     def last(self) -> Point | None:
@@ -77,6 +88,21 @@ class Series:
         """Drop every point at `step` or later."""
         keep = bisect_left(self._steps, step)
         del self._steps[keep:], self._times[keep:], self._values[keep:]
+        del self.missing[bisect_left(self.missing, step) :]
+
+    def refill(self, points: Iterable[Point]) -> None:
+        """Take back what is missing out of points in order of time; what is not among them is lost.
+
+        The latest point of a step is the one that counts.
+        """
+        wanted = frozenset(self.missing)
+        found = {point.step: point for point in points if point.step in wanted}
+        whole = [*(found[step] for step in sorted(found)), *self.points()]
+        self.forgotten += len(wanted) - len(found)
+        self.missing = array("q")
+        self._steps = array("q", (point.step for point in whole))
+        self._times = array("d", (point.time for point in whole))
+        self._values = array("d", (point.value for point in whole))
 
     def at(self, step: int) -> Point | None:
         """Return the point at exactly `step`."""
@@ -103,17 +129,21 @@ class Series:
 
     def to_document(self) -> dict[str, Any]:
         """Return plain data for the state document; NaN and infinities become text."""
+        last = self.last
         return {
-            "points": [[p.step, p.time, dump_number(p.value)] for p in self.points()],
+            "steps": pack(self.missing + self._steps),
+            "last": [last.time, dump_number(last.value)] if last else None,
             "forgotten": self.forgotten,
         }
 
     @classmethod
     def from_document(cls, document: dict[str, Any], capacity: int = CAPACITY) -> Series:
-        """Rebuild a series from `to_document`."""
+        """Rebuild a series from `to_document`: its last point, the others being missing."""
         series = cls(capacity)
-        for step, time, value in document["points"]:
-            series.put(Point(step, time, float(value)))
+        series.missing = unpack(document["steps"])
+        if document["last"]:
+            time, value = document["last"]
+            series.put(Point(series.missing.pop(), time, float(value)))
         series.forgotten = document["forgotten"]
         return series
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import median
 from typing import Any
 
-INTERVALS_KEPT = 64
+INTERVALS_KEPT = 32
 
 
 class Silence:
@@ -50,7 +50,8 @@ class Silence:
         if gap > 0:
             self.intervals += 1
             self.longest_gap = max(self.longest_gap, gap)
-            self._recent = [*self._recent, gap][-INTERVALS_KEPT:]
+            # To the millisecond, as times are logged.
+            self._recent = [*self._recent, round(gap, 3)][-INTERVALS_KEPT:]
 
     @property
     def typical_gap(self) -> float:

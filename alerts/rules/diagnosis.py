@@ -6,10 +6,9 @@ import math
 from collections.abc import Iterator
 
 from alerts.history import RunHistory
-from alerts.history.evaluations import Evaluations
+from alerts.history.evaluations import MIN_IMPROVEMENT, Evaluations, without_improvement
 from alerts.model import Outcome, Severity, Verdict
 from alerts.rules.evaluation import (
-    MIN_IMPROVEMENT,
     SURE,
     best_evidence,
     evaluated,
@@ -17,7 +16,6 @@ from alerts.rules.evaluation import (
     is_memorising,
     mean_error,
     near_best,
-    without_improvement,
 )
 from alerts.rules.moment import Moment
 from alerts.rules.trend import LOOKBACK, Trend, trend
@@ -95,8 +93,8 @@ def training_trend(history: RunHistory, evals: Evaluations) -> Trend:
 
 def _train_means(evals: Evaluations) -> list[float]:
     """Return the mean training losses before the last four evaluations, as far as there are."""
-    means = (evals.train_means.at(point.step) for point in evals.finite()[-LOOKBACK:])
-    return [mean.value for mean in means if mean is not None]
+    means = (evals.train_means.get(point.step) for point in evals.finite()[-LOOKBACK:])
+    return [mean for mean in means if mean is not None]
 
 
 def _until_near_best(evals: Evaluations, breach: bool) -> Outcome:  # noqa: FBT001 - the one thing it decides by

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from alerts.history import RunHistory
-from alerts.history.evaluations import Evaluations
+from alerts.history.evaluations import MIN_IMPROVEMENT, Evaluations, without_improvement
 from alerts.history.minima import MEMORY
 from alerts.history.series import Point
 from alerts.model import Evidence, Outcome, Severity, Verdict
@@ -22,8 +22,6 @@ GAP_ACTION = (
 )
 RISING = "eval_loss_rising"
 RISING_ACTION = "Stop, and use the checkpoint of the best evaluation."
-MIN_IMPROVEMENT = 0.01
-"""The user's own minimal improvement of a validation loss."""
 UNSCALED_WITHIN = 0.15
 WITHIN_BEST = 0.01
 LEAST_POINTS = 6
@@ -87,25 +85,11 @@ def is_memorising(history: RunHistory, evals: Evaluations) -> bool:
     waited = without_improvement([point.value for point in points])
     if waited < LEAST_WAITED:
         return False
-    then, now = (evals.train_means.at(points[n].step) for n in (-1 - waited, -1))
+    then, now = (evals.train_means.get(points[n].step) for n in (-1 - waited, -1))
     if then is None or now is None:
         return False
     noise = math.sqrt(2) * mean_error(history, evals)
-    return then.value - now.value - SURE * noise >= FELL * abs(then.value)
-
-
-def without_improvement(values: Sequence[float]) -> int:
-    """Return how many of the last evaluations in a row improved the best by 0.01 or less.
-
-    The best moves with every improvement, however small, as in Transformers'
-    EarlyStoppingCallback.
-    """
-    best: float | None = None
-    waited = 0
-    for value in values:
-        waited = 0 if best is None or best - value > MIN_IMPROVEMENT else waited + 1
-        best = value if best is None else min(best, value)
-    return waited
+    return then - now - SURE * noise >= FELL * abs(then)
 
 
 def learnt(evals: Evaluations) -> bool:

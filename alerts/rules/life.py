@@ -55,7 +55,7 @@ def judge_stalled(history: RunHistory, limits: Limits, moment: Moment) -> Iterat
 
     While the server has not answered for as long as that, a silent run may or may not be stalled.
     """
-    expects_points = len(history.loss) >= 2 or history.is_trainer_run
+    expects_points = history.loss.logged >= 2 or history.is_trainer_run
     if not history.facts.running or history.facts.is_parent or not expects_points:
         return
     limit = stall_limit(history, limits.rules.run_stalled)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from alerts.history import Roles
-from alerts.history.intake import Cursor
+from alerts.history.windows import Bookmark
 from exporter.config import Config
 from exporter.feed import Feed
-from exporter.sources.mlflow import Mark, MlflowSettings, MlflowSource, RuleInputs
+from exporter.sources.mlflow import Lookback, Mark, MlflowSettings, MlflowSource, RuleInputs
 
 RULE_PARAMS = frozenset(
     {
@@ -67,21 +67,35 @@ def rule_inputs(config: Config) -> RuleInputs:
     return RuleInputs(Roles(rules.metrics).plays, RULE_PARAMS, patience)
 
 
+def marks(cursors: Mapping[str, Mapping[str, Bookmark]]) -> dict[str, dict[str, Mark]]:
+    """Return by run id and metric what the source has to know of the judging so far."""
+    return {
+        run_id: {metric: _mark(cursor) for metric, cursor in by_metric.items()}
+        for run_id, by_metric in cursors.items()
+    }
+
+
+def _mark(cursor: Bookmark) -> Mark:
+    window = cursor.window
+    lookback = Lookback(window.first, window.last, cursor.latest) if window else None
+    return Mark(cursor.step, cursor.time, cursor.highest, lookback)
+
+
 def mlflow_source(
     config: Config,
     environ: Mapping[str, str],
     feed: Feed,
-    cursors: Mapping[str, Mapping[str, Cursor]],
+    cursors: Mapping[str, Mapping[str, Bookmark]],
 ) -> MlflowSource:
-    """Return the source that reads on where `cursors` say that judging stopped."""
-    marks = {
-        run_id: {
-            metric: Mark(cursor.step, cursor.time, cursor.highest)
-            for metric, cursor in by_metric.items()
-        }
-        for run_id, by_metric in cursors.items()
-    }
+    """Return the source that reads on where `cursors` say that judging stopped.
+
+    What rules look back on is read again before that.
+    """
     configured = config.mlflow.tracking_uri or environ.get("MLFLOW_TRACKING_URI")
     return MlflowSource(
-        mlflow_settings(config), feed, rule_inputs(config), marks, expected=bool(configured)
+        mlflow_settings(config),
+        feed,
+        rule_inputs(config),
+        marks(cursors),
+        expected=bool(configured),
     )

@@ -10,6 +10,7 @@ from alerts.notify.numbers import perplexity
 from alerts.signals import RUN, RUN_SET
 from alerts.state import Alert
 from alerts.view import AlertsView, AlertView, RunView
+from exporter.metrics import plans
 from exporter.metrics.family import Family, Metric, Sample
 
 SIGNALS = {
@@ -114,6 +115,7 @@ METRICS: tuple[Metric, ...] = (
     BEST_STEP,
     DIAGNOSIS,
     RUN_GPU,
+    *plans.METRICS,
     TRAINING_BUSY,
     VERDICT,
     ALERT,
@@ -139,6 +141,7 @@ def families(view: AlertsView) -> Iterator[Family]:
     yield Family(BEST_STEP, list(_best(view, lambda best: best[0])))
     yield Family(DIAGNOSIS, list(_diagnoses(view)))
     yield Family(RUN_GPU, list(_devices(view)))
+    yield from plans.families(view)
     yield Family(TRAINING_BUSY, list(_training_busy(view)))
     yield Family(VERDICT, [s for run in view.runs for s in _verdicts(run)])
     yield Family(VERDICT, [_breach(a.alert) for a in view.alerts if _is_breached(a.alert)])

@@ -22,7 +22,7 @@ def test_it_keeps_even_strides_of_the_whole(count: int) -> None:
     assert len(curve.values) <= MOST
     assert len(curve.values) > MOST // 2 or curve.stride == 1
     assert curve.steps == list(range(0, count, curve.stride))
-    assert curve.values == [float(step) for step in curve.steps]
+    assert curve.values == pytest.approx([float(step) for step in curve.steps], rel=1e-3)
 
 
 @pytest.mark.parametrize("count", [1, 2, 7, 255, 256, 257, 258, 600])

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 import pytest
 
 from alerts.history import RunHistory
+from alerts.history.evaluations import without_improvement
 from alerts.model import Severity, Verdict
 from alerts.rules.diagnosis import EARLY_STOP, ONSET, OVERFITTING, PLATEAU
 from alerts.rules.diagnosis import judge_early_stop as early_stop
 from alerts.rules.diagnosis import judge_trends as trends
-from alerts.rules.evaluation import is_memorising, without_improvement
+from alerts.rules.evaluation import is_memorising
 from tests.support.histories import (
     NAN,
     Daemon,

@@ -11,7 +11,7 @@ import pytest
 from alerts.model import RunUpdate
 from alerts.notify import Delivery, Kind, Result
 from alerts.runs import ENDED_KEPT
-from alerts.store import StoreError, StoreInUse
+from alerts.store import StoreError, StoreFenced, StoreInUse
 from alerts.thresholds import AlertSettings, Rules, RuleTuning, Thresholds
 from tests.support.engine import NAN, SETTINGS, Station, losses, news, run_facts, said, told
 from tests.support.notices import NOW
@@ -197,6 +197,22 @@ def test_a_read_only_folder_costs_no_message(station: Station, dead: RunUpdate) 
     station.path.with_name("state.json.tmp").mkdir()
     station.tick(dead)
     assert said(station.deliver()) == [DEAD]
+
+
+def test_a_process_that_was_fenced_off_tells_nobody_anything(
+    station: Station, dead: RunUpdate
+) -> None:
+    station.store.problem = StoreFenced("another process holds the state")
+    for _ in range(2):
+        with pytest.raises(StoreFenced):
+            station.tick(dead, after=1)
+        assert station.deliver() == []
+    with pytest.raises(StoreFenced):
+        station.engine.flush(station.now)
+    assert station.outbox.changed, "nothing counts as stored"
+    station.restart()
+    station.tick(dead)
+    assert said(station.deliver()) == [DEAD], "whoever took over tells it"
 
 
 def test_an_end_that_cannot_be_stored_does_not_end_the_process(state: Path) -> None:

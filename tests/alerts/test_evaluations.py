@@ -110,6 +110,16 @@ def test_the_ratios_are_those_of_the_first_three_evaluations() -> None:
     assert evaluations(trace).first_ratios == pytest.approx([4.0, 3.0, 2.0])
 
 
+def test_the_means_that_rules_look_back_on_are_kept_and_no_others() -> None:
+    trace = Trace()
+    for step in range(1, 61):
+        trace.log(step, loss=float(step)).log(step, eval_loss=1 / step if step < 5 else 0.25)
+        means = evaluations(trace).train_means
+        assert means.keys() >= {*range(max(1, step - 7), step + 1), min(step, 4)}
+        assert all(mean == at for at, mean in means.items())
+        assert len(means) <= 17
+
+
 @pytest.mark.parametrize("loss", [NAN, 2.0, 1.7e308])
 def test_they_survive_json(loss: float) -> None:
     trace = Trace().train([loss, loss]).log(2, eval_loss=1.0).log(3, eval_loss=INF)
@@ -117,6 +127,7 @@ def test_they_survive_json(loss: float) -> None:
     document = json.loads(json.dumps(found.to_document(), allow_nan=False))
     again = Evaluations.from_document(document)
     assert again.to_document() == found.to_document()
+    again.losses.refill(found.losses.points())
     assert (again.best, again.train_mean) == (found.best, found.train_mean)
     found.first_ratios.append(1.0)
     assert len(again.first_ratios) < len(found.first_ratios)

@@ -182,10 +182,10 @@ def test_memory_does_not_grow_with_the_run() -> None:
         absorb(history, trace.points)
         sizes.append(len(json.dumps(history.to_document())))
     series = [history.loss, history.grad_norm, history.epoch_series, history.evals[""].losses]
-    assert all(len(one) <= most for one, most in zip(series, [1024, 512, 512, 1024], strict=True))
-    assert len(history.epochs.closed) == 256
+    assert all(len(one) <= most for one, most in zip(series, [1024, 32, 128, 1024], strict=True))
+    assert len(history.epochs.closed) == 16
     assert len(history.intake.cursors) == 4
-    assert max(sizes) < 200_000
+    assert max(sizes) < 5_000
 
 
 def test_it_survives_json_with_every_odd_value() -> None:

@@ -21,6 +21,7 @@ from tests.support.histories import (
     TRAINER,
     Daemon,
     instants,
+    remembered,
     run_facts,
 )
 from tests.support.recordings import recording_names, recording_path
@@ -118,6 +119,7 @@ def test_synthetic_runs(
     assert told(other) == told(one)
     assert document(other) == document(one)
     assert told(end(other)) == told(end(one))
+    assert remembered(other.watch.history) == remembered(one.watch.history)
 
 
 def recorded(name: str) -> tuple[RunFacts, Sequence[MetricPoint]]:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.history.series import CAPACITY, Point, Series, dump_number
+from alerts.history.steps import pack, unpack
 from tests.support.histories import INF, NAN
 
 STEPS = st.integers(-(2**63), 2**63 - 1)
@@ -101,8 +102,45 @@ def test_it_survives_json(logged: list[tuple[int, float]], capacity: int) -> Non
     for step, value in logged:
         series.put(Point(step, 1.5, value))
     again = Series.from_document(json.loads(json.dumps(series.to_document())), capacity)
+    assert (repr(again.last), again.logged) == (repr(series.last), series.logged)
+    assert again.to_document() == series.to_document()
+    again.refill(series.points())
     assert repr(again.points()) == repr(series.points())
     assert again.forgotten == series.forgotten
+
+
+def restored(*steps: int) -> Series:
+    return Series.from_document(json.loads(json.dumps(series_of(*steps).to_document())))
+
+
+def test_the_latest_point_of_a_step_is_taken_back() -> None:
+    series = restored(1, 2, 3)
+    series.refill(Point(step, at, at) for at, step in enumerate([1, 2, 3, 2, 0, 4]))
+    assert [(p.step, p.time) for p in series.points()] == [(1, 0.0), (2, 3.0), (3, 3.0)]
+
+
+def test_what_is_not_given_back_is_forgotten() -> None:
+    series = restored(1, 2, 3, 4)
+    series.put(Point(5, 9.0, 9.0))
+    series.refill([Point(3, 0.0, 3.0)])
+    assert [point.step for point in series.points()] == [3, 4, 5]
+    assert (series.forgotten, series.logged) == (2, 5)
+
+
+def test_what_a_resumed_run_forgets_is_not_taken_back() -> None:
+    series = restored(1, 2, 3, 4)
+    series.truncate(2)
+    series.refill(series_of(1, 2, 3, 4).points())
+    assert [point.step for point in series.points()] == [1]
+
+
+@given(st.lists(STEPS, unique=True).map(sorted))
+def test_steps_are_packed_and_unpacked(steps: list[int]) -> None:
+    assert list(unpack(json.loads(json.dumps(pack(steps))))) == steps
+
+
+def test_even_strides_take_no_room() -> None:
+    assert pack([5, 10, 15, 20, 21, 22, 40]) == [5, [5, 3], 1, 1, 18]
 
 
 @pytest.mark.parametrize("value", [0.1, -0.0, 5e-324, 1.7e308, INF, -INF, NAN])

@@ -47,7 +47,10 @@ TARGET_LABELS = {"namespace", "pod", "container", "node", "instance", "job"}
 HOSTILE = 'a"b\\c\nd{e="f"} 1 # HELP'
 
 OVERFIT = RunView(
-    facts=run_facts(name="overfit"),
+    facts=run_facts(
+        name="overfit",
+        params={"num_train_epochs": "3.0", "max_steps": "-1"},
+    ),
     verdicts=(
         RuleVerdict("loss_increase", "", Outcome.CLEAR, 3.5),
         RuleVerdict("epoch_loss_stall", "", Outcome.NOT_APPLICABLE, None),
@@ -64,7 +67,12 @@ OVERFIT = RunView(
     diagnosis="overfitting",
 )
 EXPLODED = RunView(
-    facts=run_facts("run-2", name=HOSTILE, experiment=HOSTILE),
+    facts=run_facts(
+        "run-2",
+        name=HOSTILE,
+        experiment=HOSTILE,
+        params={"num_train_epochs": "3.0", "max_steps": "500"},
+    ),
     verdicts=(
         RuleVerdict("loss_increase", "", Outcome.UNKNOWN, None),
         RuleVerdict("epoch_loss_stall", "", Outcome.BREACH, -math.inf, Severity.WARNING),
@@ -220,3 +228,10 @@ def test_promtool_finds_nothing_to_say() -> None:
         [promtool, "check", "metrics"], input=page(VIEW).encode(), capture_output=True, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+@pytest.mark.parametrize("value", ["", "None", "nan", "inf", "-1", "0", "three"])
+def test_what_a_run_has_planned_is_absent_where_it_says_nothing_usable(value: str) -> None:
+    params = {"num_train_epochs": value, "max_steps": value}
+    shown = page(AlertsView(runs=(replace(OVERFIT, facts=run_facts(params=params)),)))
+    assert "\ntunewatch_run_planned_" not in shown

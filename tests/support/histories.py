@@ -9,7 +9,9 @@ from itertools import groupby
 from typing import Any
 
 from alerts.history import Roles, RunHistory
+from alerts.history.minima import LADDER
 from alerts.history.records import Record, in_order
+from alerts.history.run import GRAD_LADDER
 from alerts.judge import Watch
 from alerts.model import MetricPoint, RunFacts, RunUpdate, Transition, Verdict
 from alerts.rules import RULES, RunJudge
@@ -168,6 +170,8 @@ class Daemon:
         self.listening_since: float | None = now
         self.watch = Watch(self.facts, self.book)
         self.told: list[Transition] = []
+        self.logged: list[MetricPoint] = []
+        """What the tracking server holds: everything that was ever handed over."""
 
     @property
     def moment(self) -> Moment:
@@ -180,9 +184,15 @@ class Daemon:
         moved: bool = True,
         **facts: Any,  # noqa: ANN401 - any field
     ) -> list[Transition]:
-        """Hand over points in one update, with new facts where there are any."""
+        """Hand over points in one update, with new facts where there are any.
+
+        After a restart it repeats what the history is missing, as the source does.
+        """
         self.facts = replace(self.facts, **facts)
-        update = RunUpdate(self.facts, tuple(points), self.now, moved=moved)
+        fresh = tuple(points)
+        repeated = missing_of(self.watch.history, self.logged)
+        self.logged += fresh
+        update = RunUpdate(self.facts, repeated + fresh, self.now, moved=moved)
         return self._note(self.watch.update(update, self.moment))
 
     def follow(self, points: Iterable[MetricPoint]) -> list[Transition]:
@@ -214,6 +224,36 @@ class Daemon:
         assert not self.watch._broken
         self.told += told
         return told
+
+
+def missing_of(history: RunHistory, logged: Iterable[MetricPoint]) -> tuple[MetricPoint, ...]:
+    """Return those of the logged points that a history is missing since a restart."""
+    if not history.awaits_points:
+        return ()
+    found = history.bookmarks().items()
+    windows = {metric: bookmark.window for metric, bookmark in found if bookmark.window}
+    return tuple(
+        point
+        for point in in_order(logged)
+        if point.metric in windows
+        and windows[point.metric].first <= point.step <= windows[point.metric].last
+    )
+
+
+def remembered(history: RunHistory) -> str:
+    """Return everything that a history holds, to the last digit (NaN compares by its name)."""
+    levels = [(history.levels, LADDER[-1]), (history.grad_levels, GRAD_LADDER[-1])]
+    series = [history.loss, history.grad_norm, history.epoch_series]
+    series += [evals.losses for evals in history.evals.values()]
+    return repr(
+        (
+            history.to_document(),
+            [(one.points(), one.missing) for one in series],
+            # Beyond twice the widest window the tail is trimmed when that is due.
+            [(one.values[-2 * w :], one.steps[-2 * w :], one.missing) for one, w in levels],
+            [minimum._window for one, _ in levels for minimum in one._minima.values()],
+        )
+    )
 
 
 def shown(transitions: Sequence[Transition]) -> list[tuple[str, str, int | None]]:

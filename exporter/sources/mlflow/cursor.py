@@ -17,15 +17,34 @@ LOOKAHEAD_POINTS = 2_000
 """How much of a hidden stretch, between a rewound position and the old end, is read at once."""
 
 
+class Lookback(NamedTuple):
+    """Steps of one metric, both ends included, whose points were judged up to a time (Unix s)."""
+
+    first: int
+    last: int
+    until: float
+
+    def span(self, run_id: str) -> Span:
+        """Return what to read; a window of a history has about a thousand points at most."""
+        return Span(run_id, self.first, self.last, max(1, (self.last - self.first) // 1_000))
+
+    def judged(self, points: Sequence[Point]) -> list[Point]:
+        """Return the points that were judged."""
+        until = round(self.until * 1000)
+        return [point for point in points if point.time <= until]
+
+
 class Mark(NamedTuple):
     """The newest point of one metric that was judged; `time` is Unix seconds.
 
-    `highest` is the highest step that was judged, which a resumed run may still be below.
+    `highest` is the highest step that was judged, which a resumed run may still be below. What is
+    to be handed over again, for rules to look back on, lies in `lookback`.
     """
 
     step: int
     time: float
     highest: int
+    lookback: Lookback | None = None
 
 
 @dataclass(slots=True)

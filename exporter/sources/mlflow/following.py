@@ -54,7 +54,7 @@ class Following:
             tracker = self._trackers.pop(run_id)
             if tracker.running:
                 # Nothing but where to read on, should a run come back that was silent for a day.
-                self._marks[run_id] = {key: c.mark() for key, c in tracker.cursors.items()}
+                self._marks[run_id] = tracker.marks()
         self._parents &= self._trackers.keys()
 
     def leave(self, run_ids: Iterable[str]) -> list[RunFacts]:
@@ -93,6 +93,7 @@ class Following:
         first = min(FIRST_AUDIT, self._inputs.patience / 2)
         audit = Audit(now, now, urgent=bool(marks), first=first)
         tracker = Tracker(audit, run.running, cursors, marked=bool(marks))
+        tracker.lookbacks = {k: m.lookback for k, m in marks.items() if k in cursors and m.lookback}
         if marks:
             # Whether a run moved while nobody looked shows in its points alone.
             tracker.fingerprint = _fingerprint(run)

@@ -41,10 +41,14 @@ class Piece(NamedTuple):
 
 
 class Gathered(NamedTuple):
-    """News of one run: new points by metric; `complete` unless some of them were left behind."""
+    """News of one run: new points by metric; `complete` unless some of them were left behind.
+
+    `repeated` are points that were judged before, for rules to look back on.
+    """
 
     points: Mapping[str, Sequence[Point]]
     complete: bool
+    repeated: Mapping[str, Sequence[Point]] = {}
 
 
 def condensed(end: Stretch) -> list[Point]:
@@ -66,6 +70,23 @@ class RunReader:
     def span(self, key: str) -> Span:
         """Return what has to be read of a metric as the list of runs shows it."""
         return self._span(key)
+
+    def lookbacks(self) -> dict[str, Span]:
+        """Return by metric what has to be handed over again, with the first news at the latest."""
+        return {key: lb.span(self._run.run_id) for key, lb in self._tracker.lookbacks.items()}
+
+    def look_back(self, at_hand: Mapping[str, Sequence[Point]]) -> dict[str, Sequence[Point]]:
+        """Return these points, of which the spans in `at_hand` were read already.
+
+        Of more than `limit`, which a window of a history never has, the last ones. Raises
+        RunUnreadable or SourceDown.
+        """
+        repeated: dict[str, Sequence[Point]] = {}
+        for key, span in self.lookbacks().items():
+            read = key in at_hand
+            points = at_hand[key] if read else self._history.read(key, span, self._limit).points
+            repeated[key] = self._tracker.lookbacks[key].judged(points)
+        return repeated
 
     def audit(self) -> None:
         """Look for points that the latest values hide, and set the cursors to them."""

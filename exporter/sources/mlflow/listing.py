@@ -80,6 +80,7 @@ class Listing:
 
     def _listed(self, run: TrackedRun, experiment: str) -> Listed:
         inputs = self._inputs
-        shown = mirror(run, None, experiment, self._settings, inputs.is_metric).run
-        facts = facts_of(run, experiment, self._tracking.link, inputs, is_parent=False)
+        link = self._tracking.link
+        shown = mirror(run, None, experiment, self._settings, inputs.is_metric, link).run
+        facts = facts_of(run, experiment, link, inputs, is_parent=False)
         return Listed(shown, facts, tuple(sorted(filter(inputs.is_metric, run.latest))))

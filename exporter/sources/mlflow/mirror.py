@@ -43,8 +43,12 @@ def mirror(
     experiment: str,
     settings: MlflowSettings,
     is_rule_metric: Callable[[str], bool],
+    link: str,
 ) -> Mirrored:
-    """Return what the page shows of a run; metrics of rules go first when there are too many."""
+    """Return what the page shows of a run; metrics of rules go first when there are too many.
+
+    `link` is where people open the tracking server, empty where it has no pages.
+    """
     recorded = [k for k in run.latest if settings.system_metrics or not _is_system(k)]
     chosen = [key for key in recorded if settings.shows(key)]
     wanted = [key for key in chosen if len(key) <= TEXT_LENGTH]
@@ -70,6 +74,7 @@ def mirror(
         tags={key: run.tags[key][:n] for key, n in SHOWN_TAGS.items() if key in run.tags},
         parent_run_id=run.tags.get(PARENT_TAG, "")[:TEXT_LENGTH],
         last_log_at=_last_log_at(run, tracker),
+        url=_address(run, link),
     )
     return Mirrored(shown, skipped)
 
@@ -78,7 +83,6 @@ def facts_of(
     run: TrackedRun, experiment: str, link: str, inputs: RuleInputs, *, is_parent: bool
 ) -> RunFacts:
     """Return what the rules and messages know of a run apart from its points."""
-    address = f"{link}/#/experiments/{run.experiment_id}/runs/{run.run_id}"
     tags = sorted(key for key in run.tags if key.startswith(TOLD_TAGS))[:TAGS_TOLD]
     params = sorted(inputs.params & run.params.keys())
     return RunFacts(
@@ -93,8 +97,12 @@ def facts_of(
         has_params=bool(run.params),
         tags={key[:TEXT_LENGTH]: run.tags[key][:TEXT_LENGTH] for key in tags},
         is_parent=is_parent,
-        url=address if link else "",
+        url=_address(run, link),
     )
+
+
+def _address(run: TrackedRun, link: str) -> str:
+    return f"{link}/#/experiments/{run.experiment_id}/runs/{run.run_id}" if link else ""
 
 
 def total(counts: Iterable[Mapping[str, int]]) -> Mapping[str, int]:

@@ -11,11 +11,13 @@ from exporter.feed import Feed
 from exporter.sources.mlflow.census import Census
 from exporter.sources.mlflow.following import Following
 from exporter.sources.mlflow.gather import Gathered, RunReader
-from exporter.sources.mlflow.tracker import Task
+from exporter.sources.mlflow.tracker import Task, Tracker
 from exporter.sources.mlflow.tracking import MetricHistory, Point, RunUnreadable, Span, Tracking
 
 KNOWN_RUNS = 80
 """Runs read together: about what one request can hold."""
+LOOKING_BACK = 15
+"""As `KNOWN_RUNS`, for runs of which an engine that was restarted is missing its windows."""
 NEW_RUNS = 4
 """As `KNOWN_RUNS`, for runs of which nothing was read yet and much may come."""
 
@@ -89,28 +91,34 @@ class Newsroom:
 
     def _read(self, group: Sequence[Task], history: MetricHistory, now: float) -> None:
         readers = [RunReader(history, task, self._limit) for task in group]
-        at_hand = _read_together(history, zip(group, readers, strict=True))
-        for task, reader in zip(group, readers, strict=True):
+        pairs = list(zip(group, readers, strict=True))
+        windows = _read_together(history, (each for r in readers for each in r.lookbacks().items()))
+        at_hand = _read_together(history, ((key, r.span(key)) for t, r in pairs for key in t.keys))
+        for task, reader in pairs:
+            run_id = task.run.run_id
             if not self._feed.room():
                 return
             try:
-                gathered = reader.gather(task.keys, at_hand.get(task.run.run_id, {}))
+                repeated = reader.look_back(windows.get(run_id, {}))
+                gathered = reader.gather(task.keys, at_hand.get(run_id, {}))
             except RunUnreadable as error:
                 self._note_unreadable(task, error)
                 continue
-            self._tell(task, gathered, now)
+            self._tell(task, gathered._replace(repeated=repeated), now)
 
     def _tell(self, task: Task, gathered: Gathered, now: float) -> None:
         tracker, facts = task.tracker, task.facts
         if not gathered.complete and not task.run.running:
             # The end is told with the last points, not before them.
             facts = replace(facts, status="RUNNING", ended_at=None)
-        points = _metric_points(gathered.points)
-        moved = bool(points) or task.moved
+        news = any(gathered.points.values())
+        moved = news or task.moved
         if moved or facts != tracker.told:
+            points = _metric_points(gathered.repeated, gathered.points)
             self._feed.put(RunUpdate(facts, points, now, moved=moved))
             tracker.told, tracker.fingerprint = facts, task.fingerprint
-        if points:
+            tracker.lookbacks.clear()
+        if news:
             tracker.audit.news(now)
         if gathered.complete:
             self.owed.discard(task.run.run_id)
@@ -125,37 +133,44 @@ class Newsroom:
 
 
 def _groups(tasks: Sequence[Task]) -> Iterator[list[list[Task]]]:
-    """Put runs together that are read together: those known, then those new to us.
+    """Put runs together that are read together: those known, those looked back on, and the new.
 
     The longest waiting are ahead. Of each kind one group is read in any case, so none starves.
     """
     waiting = sorted(tasks, key=lambda task: task.tracker.read_at)
-    for size, known in ((KNOWN_RUNS, True), (NEW_RUNS, False)):
-        group = [task for task in waiting if bool(task.tracker.cursors) is known]
+    for size in (KNOWN_RUNS, LOOKING_BACK, NEW_RUNS):
+        group = [task for task in waiting if _read_with(task.tracker) == size]
         yield [group[start : start + size] for start in range(0, len(group), size)]
 
 
+def _read_with(tracker: Tracker) -> int:
+    """Return how many runs of this kind are read together."""
+    if not tracker.cursors:
+        return NEW_RUNS
+    return LOOKING_BACK if tracker.lookbacks else KNOWN_RUNS
+
+
 def _read_together(
-    history: MetricHistory, group: Iterable[tuple[Task, RunReader]]
+    history: MetricHistory, wanted: Iterable[tuple[str, Span]]
 ) -> dict[str, dict[str, Sequence[Point]]]:
     """Return points by run id and metric, as far as shared requests give them completely."""
     spans: dict[str, list[Span]] = {}
-    for task, reader in group:
-        for key in task.keys:
-            spans.setdefault(key, []).append(reader.span(key))
+    for key, span in wanted:
+        spans.setdefault(key, []).append(span)
     at_hand: dict[str, dict[str, Sequence[Point]]] = {}
-    for key, wanted in spans.items():
-        for run_id, points in history.recent(key, wanted).items():
+    for key, together in spans.items():
+        for run_id, points in history.recent(key, together).items():
             at_hand.setdefault(run_id, {})[key] = points
     return at_hand
 
 
-def _metric_points(points: Mapping[str, Sequence[Point]]) -> tuple[MetricPoint, ...]:
+def _metric_points(*parts: Mapping[str, Sequence[Point]]) -> tuple[MetricPoint, ...]:
     """Return the points of all metrics in the order in which they were logged."""
     return tuple(
         sorted(
             (
                 MetricPoint(key, point.step, point.time / 1000, point.value)
+                for points in parts
                 for key, found in points.items()
                 for point in found
             ),

@@ -66,7 +66,7 @@ class MlflowSource:
             # The server may come back as another version, or the file as another file.
             self._tracking = None
             raise
-        return self._runs(census)
+        return self._runs(census, tracking.link)
 
     def close(self) -> None:
         """Do nothing: no connection outlives a poll that somebody would have to end."""
@@ -76,7 +76,7 @@ class MlflowSource:
         end = time.monotonic() + self._settings.history_budget
         return lambda: time.monotonic() < end
 
-    def _runs(self, census: Census) -> Runs:
+    def _runs(self, census: Census, link: str) -> Runs:
         mirrored = [
             mirror(
                 run,
@@ -84,6 +84,7 @@ class MlflowSource:
                 census.experiments.get(run.experiment_id, run.experiment_id),
                 self._settings,
                 self._inputs.is_metric,
+                link,
             )
             for run_id, run in census.runs.items()
             if run_id in census.shown

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from alerts.model import RunFacts
-from exporter.sources.mlflow.cursor import Cursor
+from exporter.sources.mlflow.cursor import Cursor, Lookback, Mark
 from exporter.sources.mlflow.tracking import TrackedRun
 
 FIRST_AUDIT = 60.0
@@ -56,14 +56,16 @@ class Audit:
 class Tracker:
     """One run: how far its rule metrics were read, and what the engine was told of it.
 
-    `unread` are metrics of which points were seen but left for a later poll; `newest` (ms) is the
-    time of the newest point ever seen.
+    `unread` are metrics of which points were seen but left for a later poll; `lookbacks` are what
+    an engine that was restarted is missing; `newest` (ms) is the time of the newest point ever
+    seen.
     """
 
     audit: Audit
     running: bool
     cursors: dict[str, Cursor] = field(default_factory=dict)
     unread: set[str] = field(default_factory=set)
+    lookbacks: dict[str, Lookback] = field(default_factory=dict)
     newest: int = 0
     told: RunFacts | None = None
     fingerprint: int | None = None
@@ -99,6 +101,13 @@ class Tracker:
         self._turn += 1
         start = self._turn % max(1, len(others))
         return [first, *(others if every else others[start : start + 1])]
+
+    def marks(self) -> dict[str, Mark]:
+        """Return what it takes to follow the run again."""
+        return {
+            key: cursor.mark()._replace(lookback=self.lookbacks.get(key))
+            for key, cursor in self.cursors.items()
+        }
 
     def seek(self, step: int) -> None:
         """Read all metrics that reach there on from a lower step."""
