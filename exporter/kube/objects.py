@@ -64,5 +64,4 @@ def edited(manifest: Manifest, **parts: Any) -> Manifest:  # noqa: ANN401 - part
 
     What others have added to it (labels, owners) stays, so that writing it does not undo them.
     """
-    metadata = {k: v for k, v in manifest["metadata"].items() if k != "managedFields"}
-    return {**manifest, "metadata": metadata, **parts}
+    return {**manifest, "metadata": {**manifest["metadata"]}, **parts}

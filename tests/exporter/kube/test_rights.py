@@ -34,7 +34,7 @@ def reduced() -> Iterator[list[Rule]]:
 
 
 @pytest.fixture
-def live(api: KubeApi, join: Join, wired: Wired) -> Callable[[], str]:
+def live(join: Join, wired: Wired) -> Callable[[], str]:
     """Do everything that the process ever does, and return what could not be done."""
 
     def living() -> str:
