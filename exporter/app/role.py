@@ -92,7 +92,9 @@ class RunRole:
         self._show(time.time())
         self._crew = crew
         crew.add(self._judging)
-        self._tellers.begin(self.engine.notice_for, crew, self.term.holds)
+        self._tellers.begin(
+            self.engine.notice_for, crew, self.term.holds, on_told=self._judging.wake
+        )
 
     def end(self) -> None:
         """Judge and tell nothing more; what is under way is not waited for."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from alerts.notify.channel import Channel
 from alerts.notify.heartbeat import Heartbeat
@@ -29,6 +30,7 @@ class Tellers:
         self._plan = plan(notify, environ, redactor)
         self._notice_for: Callable[[Row], Notice | None] = lambda _row: None
         self._may_send: Callable[[], bool] = lambda: True
+        self._on_told: Callable[[], None] = lambda: None
         self._crew: Crew | None = None
         self._senders: dict[str, tuple[Channel, Worker]] = {}
         self._heartbeat: tuple[Secret, Heartbeat, Worker] | None = None
@@ -39,12 +41,15 @@ class Tellers:
         notice_for: Callable[[Row], Notice | None],
         crew: Crew,
         may_send: Callable[[], bool] = lambda: True,
+        on_told: Callable[[], None] = lambda: None,
     ) -> None:
         """Tell what the outbox holds from now on.
 
-        `notice_for` says what a row is about, `may_send` right before each message whether we may.
+        `notice_for` says what a row is about, `may_send` right before each message whether we may;
+        `on_told` is called after each, since what is not stored as told may be told again.
         """
-        self._notice_for, self._crew, self._may_send = notice_for, crew, may_send
+        self._notice_for, self._crew = notice_for, crew
+        self._may_send, self._on_told = may_send, on_told
         self._employ()
 
     def end(self) -> None:
@@ -96,10 +101,16 @@ class Tellers:
             sender = Sender(
                 channel, self.outbox, self._notice_for, time.monotonic, may_send=self._may_send
             )
-            worker = Worker(f"notify-{name}", sender.tick)
+            worker = Worker(f"notify-{name}", partial(self._tell, sender))
             self._senders[name] = wanted[name], worker
             crew.add(worker)
         self._employ_heartbeat(crew)
+
+    def _tell(self, sender: Sender, now: float) -> float:
+        delay = sender.tick(now)
+        if not delay:
+            self._on_told()
+        return delay
 
     def _employ_heartbeat(self, crew: Crew) -> None:
         url = self._plan.heartbeat
