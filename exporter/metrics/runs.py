@@ -34,6 +34,9 @@ LOGGED_AT = Metric(
 PARAM = Metric(
     "mlflow_run_param_info", "gauge", "Selected params of the run", (*RUN, "param", "value")
 )
+LINK = Metric(
+    "mlflow_run_link_info", "gauge", "Where people see the run in MLflow; always 1", (*RUN, "url")
+)
 POD = Metric(
     "mlflow_run_pod_info",
     "gauge",
@@ -65,6 +68,7 @@ METRICS: tuple[Metric, ...] = (
     ENDED,
     LOGGED_AT,
     PARAM,
+    LINK,
     POD,
     RUNS_SKIPPED,
     METRICS_SKIPPED,
@@ -88,6 +92,7 @@ def families(runs: Runs) -> Iterator[Family]:
         PARAM,
         [Sample((*_run(r), key, value), 1) for r in runs.runs for key, value in r.params.items()],
     )
+    yield Family(LINK, [Sample((*_run(r), r.url), 1) for r in runs.runs if r.url])
     yield Family(POD, [Sample((*_run(r), *_pod(r)), 1) for r in runs.runs if any(_pod(r))])
     yield Family(RUNS_SKIPPED, [Sample((why,), n) for why, n in runs.skipped.items()])
     yield Family(METRICS_SKIPPED, [Sample((why,), n) for why, n in runs.metrics_skipped.items()])

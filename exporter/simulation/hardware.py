@@ -24,6 +24,7 @@ class Condition:
     """What a test or a demonstration makes wrong with one GPU.
 
     `throttle_reasons` are bits; `refused_fields` are return codes by the id of a field value.
+    An `idle` GPU is one that nobody uses.
     """
 
     links_down: frozenset[int] = frozenset()
@@ -33,6 +34,7 @@ class Condition:
     uncorrected_errors: int = 0
     throttle_reasons: int = 0
     refused_fields: Mapping[int, Return] = field(default_factory=dict)
+    idle: bool = False
 
 
 HEALTHY = Condition()
@@ -43,7 +45,7 @@ class SimulatedGpu:
     """One GPU in the middle of a fine-tuning run, seen at `now`; `since` is the driver's start.
 
     Both are seconds of one clock. What is None is not supported by the board. `slots` are the MIG
-    devices of a GPU that is divided, None of one that is not.
+    devices of a GPU that is divided, None of one that is not. `machine` tells hosts apart.
     """
 
     index: int
@@ -53,11 +55,12 @@ class SimulatedGpu:
     driver: Driver = R580
     slots: Slots | None = None
     condition: Condition = HEALTHY
+    machine: int = 0
 
     @property
     def uuid(self) -> str:
-        """An id as long as a real one, the same for an index on every host, marked SIM."""
-        digits = f"{(GPU_NAMESPACE << 80) + self.index:028x}"
+        """An id as long as a real one, the same for an index on every such machine, marked SIM."""
+        digits = f"{(GPU_NAMESPACE << 80) + (self.machine << 32) + self.index:028x}"
         return f"GPU-SIM-{digits[:4]}-{digits[4:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:]}"
 
     @property
@@ -73,12 +76,16 @@ class SimulatedGpu:
     @property
     def load(self) -> float:
         """How busy the GPU is, from 0 to 1: optimizer steps, and slower waves of an epoch."""
+        if self.condition.idle:
+            return 0.0
         fast, slow = self._phase(SECONDS_PER_STEP_WAVE), self._phase(SECONDS_PER_EPOCH_WAVE)
         return MEAN_LOAD + STEP_SWING * math.sin(fast) + EPOCH_SWING * math.sin(slow)
 
     @property
     def busy_seconds(self) -> float:
         """The exact integral of `load` since the driver was loaded."""
+        if self.condition.idle:
+            return 0.0
         return (
             MEAN_LOAD * (self.now - self.since)
             + STEP_SWING * self._integral_of_sine(SECONDS_PER_STEP_WAVE)
@@ -88,6 +95,8 @@ class SimulatedGpu:
     @property
     def memory_used(self) -> int:
         """Bytes held by processes: 70 to 90 % of the board's memory."""
+        if self.condition.idle:
+            return 0
         ratio = 0.80 + 0.09 * math.sin(self._phase(SECONDS_PER_EPOCH_WAVE))
         return int(ratio * self.board.memory_total) // MIB * MIB
 
@@ -182,7 +191,8 @@ class SimulatedGpus:
     """The GPUs of one simulated machine; all that is public may be changed at run time.
 
     `divided` maps the index of a GPU whose MIG mode is on to its MIG devices by slot, `conditions`
-    the index of a GPU to what is wrong with it.
+    the index of a GPU to what is wrong with it. GPUs of two machines with one number have the
+    same ids.
     """
 
     def __init__(
@@ -197,6 +207,7 @@ class SimulatedGpus:
         self.driver = driver
         self.divided: dict[int, Slots] = {}
         self.conditions: dict[int, Condition] = {}
+        self.machine = 0
         self._clock = clock
         self._since = clock()
 
@@ -210,4 +221,5 @@ class SimulatedGpus:
             self.driver,
             self.divided.get(index),
             self.conditions.get(index, HEALTHY),
+            self.machine,
         )

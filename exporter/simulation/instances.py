@@ -32,8 +32,10 @@ class SimulatedInstance:
 
     @property
     def uuid(self) -> str:
-        """An id as long as a real one, the same for the same place on every host."""
-        place = (self.gpu.index << 16) + (self.slot.gpu_instance << 8) + self.slot.compute_instance
+        """An id as long as a real one, the same for the same place on every such machine."""
+        host = self.gpu.machine << 32
+        part = (self.slot.gpu_instance << 8) + self.slot.compute_instance
+        place = host + (self.gpu.index << 16) + part
         digits = f"{(MIG_NAMESPACE << 80) + place:028x}"
         return f"MIG-SIM-{digits[:4]}-{digits[4:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:]}"
 

@@ -108,6 +108,8 @@ class Run:
     parent_run_id: str = ""
     last_log_at: float | None = None
     """When any metric was logged last, also one that is not mirrored."""
+    url: str = ""
+    """Where people see the run; empty where the tracking store has no pages."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ RUN = Run(
     tags={"k8s.namespace": "ml", "k8s.pod": "train-0", "k8s.node": "gpu-1", "k8s.job": "sft"},
     parent_run_id="b2",
     last_log_at=1_950.0,
+    url="https://mlflow.example.org/#/experiments/3/runs/a1",
 )
 WHO = {"experiment": "sft", "run_id": "a1", "run_name": "llama-7b"}
 
@@ -60,6 +61,7 @@ def test_a_run_gives_every_series_of_the_contract() -> None:
         "mlflow_run_end_time_seconds": [(WHO, 2_000.5)],
         "mlflow_run_last_log_timestamp_seconds": [(WHO, 1_950.0)],
         "mlflow_run_param_info": [({**WHO, "param": "learning_rate", "value": "0.001"}, 1)],
+        "mlflow_run_link_info": [({**WHO, "url": RUN.url}, 1)],
         "mlflow_run_pod_info": [
             (
                 {
@@ -82,7 +84,7 @@ def test_the_catalog_lists_what_is_shown() -> None:
 
 
 def test_what_is_not_known_is_absent() -> None:
-    bare = replace(RUN, ended_at=None, last_log_at=None, latest=(), params={}, tags={})
+    bare = replace(RUN, ended_at=None, last_log_at=None, latest=(), params={}, tags={}, url="")
     shown = {name for name, samples in series(bare).items() if samples}
     assert shown == {
         "mlflow_run_info",
