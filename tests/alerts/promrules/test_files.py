@@ -46,7 +46,11 @@ def anchors(page: str) -> set[str]:
 
 
 def test_the_committed_files_are_up_to_date() -> None:
-    assert {path.name for path in COMMITTED.iterdir()} == {*FILES.values(), "README.md"}
+    assert {path.name for path in COMMITTED.iterdir()} == {
+        *FILES.values(),
+        "README.md",
+        "kustomization.yaml",
+    }
     found = list(compare(COMMITTED, "prometheus", DEFAULT_CONFIG, DEFAULT_CONFIG.prometheus))
     assert found == [], "write them: tunewatch rules --write alerts/prometheus"
 
