@@ -1,0 +1,28 @@
+"""The moments that dashboards about runs mark: start, end and alerts."""
+
+from __future__ import annotations
+
+from grafana.annotations import Annotation, lasting, moment
+from grafana.looks import BLUE, GREEN, RED
+from grafana.queries import max_by, named_run, series
+from grafana.runs import figure
+
+
+def starts(*of: str) -> Annotation:
+    """Mark when the runs that the matchers choose began."""
+    expr = named_run(figure("mlflow_run_start_time_seconds", *of))
+    return moment("Starts", expr, "{{run}} starts", GREEN)
+
+
+def ends(*of: str) -> Annotation:
+    """Mark when the runs that the matchers choose ended."""
+    return moment(
+        "Ends", named_run(figure("mlflow_run_end_time_seconds", *of)), "{{run}} ends", BLUE
+    )
+
+
+def alerts(*of: str) -> Annotation:
+    """Mark how long the alerts about the runs that the matchers choose fired."""
+    labels = ("rule", "severity", "experiment", "run_id", "run_name")
+    firing = max_by(labels, series("tunewatch_alert_state", 'state="firing"', 'run_id!=""', *of))
+    return lasting("Alerts", named_run(firing), "{{rule}}: {{run}}", RED)

@@ -1,0 +1,1 @@
+"""Groups of panels that dashboards are put together from."""
