@@ -16,8 +16,13 @@ STOP_SECONDS = 8.0
 GONE_SECONDS = 2.0
 
 
+def module(name: str, *arguments: str) -> list[str]:
+    """Return the command that runs a Python module of our own environment."""
+    return [sys.executable, "-m", name, *arguments]
+
+
 class Child:
-    """A Python module run in a process group of its own, which ends as a whole.
+    """A program in a process group of its own, which ends as a whole.
 
     Its output goes to the file `log`, or where ours goes without one.
     """
@@ -25,7 +30,7 @@ class Child:
     def __init__(
         self,
         name: str,
-        arguments: Sequence[str],
+        command: Sequence[str],
         *,
         folder: Path,
         settings: Mapping[str, str],
@@ -35,8 +40,8 @@ class Child:
         self._log = log
         with contextlib.ExitStack() as stack:
             output = None if log is None else stack.enter_context(log.open("wb"))
-            self._process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments
-                [sys.executable, "-m", *arguments],
+            self._process = subprocess.Popen(  # noqa: S603 - our own commands
+                command,
                 cwd=folder,
                 env={**own_environment(os.environ), **settings},
                 stdin=subprocess.DEVNULL,

@@ -8,25 +8,28 @@ from pathlib import Path
 import yaml
 
 from alerts.thresholds import USER_THRESHOLDS
-from exporter.demo.child import Child
+from exporter.demo.child import Child, module
+from exporter.demo.crew import DemoError
 from exporter.demo.loopback import HOST, NoAnswer, request
 
 POLL_SECONDS = 2
 
 
-def mlflow_installed() -> bool:
-    """Whether the full distribution is there; the light one has no server."""
+def require_mlflow() -> None:
+    """Raise DemoError unless the full distribution is there; the light one has no server."""
     try:
         distribution("mlflow")
-    except PackageNotFoundError:
-        return False
-    return True
+    except PackageNotFoundError as error:
+        raise DemoError(
+            "the demonstration needs MLflow's own server, and only the light mlflow-skinny is "
+            "installed: pip install 'tunewatch[demo]'"
+        ) from error
 
 
 def start_mlflow(folder: Path, port: int) -> Child:
     """Start a tracking server that keeps everything in `folder`."""
     arguments = [
-        *("mlflow", "server", "--host", HOST, "--port", str(port)),
+        *("server", "--host", HOST, "--port", str(port)),
         *("--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"),
         *("--default-artifact-root", str(folder / "artifacts"), "--no-serve-artifacts"),
         # With its defaults the server takes 17 processes and 3 GiB.
@@ -36,9 +39,9 @@ def start_mlflow(folder: Path, port: int) -> Child:
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",
     }
-    return Child(
-        "the MLflow server", arguments, folder=folder, settings=settings, log=folder / "mlflow.log"
-    )
+    command = module("mlflow", *arguments)
+    log = folder / "mlflow.log"
+    return Child("the MLflow server", command, folder=folder, settings=settings, log=log)
 
 
 def is_our_mlflow(folder: Path, port: int) -> bool:
@@ -53,20 +56,18 @@ def is_our_mlflow(folder: Path, port: int) -> bool:
     return status == 200 and str(folder) in text
 
 
-def start_tunewatch(folder: Path, port: int, mlflow_port: int, simulated_gpus: int) -> Child:
-    """Start the daemon with the thresholds of the design; its alerts go to our console."""
-    file = folder / "tunewatch.yaml"
-    file.write_text(configuration(mlflow_port))
+def start_tunewatch(folder: Path, port: int, config: Path, simulated_gpus: int) -> Child:
+    """Start the daemon with a configuration file; what it prints goes to our console."""
     arguments = [
-        *("exporter", "run", "--config.file", str(file)),
-        *("--web.listen-address", f"{HOST}:{port}"),
+        *("run", "--config.file", str(config), "--web.listen-address", f"{HOST}:{port}"),
         *("--state.file", str(folder / "state.json")),
         *("--log.level", "warn"),
     ]
     if simulated_gpus:
         arguments += ["--nvml.simulate", str(simulated_gpus)]
     settings = {"MLFLOW_DISABLE_TELEMETRY": "true"}
-    return Child("tunewatch", arguments, folder=folder, settings=settings)
+    command = module("exporter", *arguments)
+    return Child("tunewatch", command, folder=folder, settings=settings)
 
 
 def configuration(mlflow_port: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from exporter.demo.loopback import NoAnswer, request
 
@@ -23,7 +24,11 @@ class Tracking:
         self._port = port
 
     def create_experiment(self, name: str) -> str:
-        """Create an experiment and return its id."""
+        """Create an experiment, unless there is one of that name, and return its id."""
+        path = f"/api/2.0/mlflow/experiments/get-by-name?experiment_name={quote(name)}"
+        status, text = self._ask("GET", path)
+        if status == 200:
+            return str(json.loads(text)["experiment"]["experiment_id"])
         return str(self._call("experiments/create", {"name": name})["experiment_id"])
 
     def create_run(
@@ -63,16 +68,17 @@ class Tracking:
         self._call("runs/update", {"run_id": run_id, "status": status, "end_time": ended_ms})
 
     def _call(self, endpoint: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        try:
-            status, text = request(
-                self._port, "POST", f"/api/2.0/mlflow/{endpoint}", json.dumps(body)
-            )
-        except NoAnswer as error:
-            raise TrackingError(f"MLflow went away: {error}") from error
+        status, text = self._ask("POST", f"/api/2.0/mlflow/{endpoint}", json.dumps(body))
         if status != 200:
             raise TrackingError(f"MLflow refused {endpoint}: {status} {text[:200]!r}")
         answer: dict[str, Any] = json.loads(text)
         return answer
+
+    def _ask(self, method: str, path: str, body: str | None = None) -> tuple[int, str]:
+        try:
+            return request(self._port, method, path, body)
+        except NoAnswer as error:
+            raise TrackingError(f"MLflow went away: {error}") from error
 
 
 def _pairs(mapping: Mapping[str, str]) -> Sequence[dict[str, str]]:

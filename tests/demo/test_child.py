@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.demo.child import Child, own_environment
+from exporter.demo.child import Child, module, own_environment
 from exporter.demo.watch import ChildEnded, Ended, Watch
 
 STUBBORN = """
@@ -34,7 +34,7 @@ def alive(pid: int) -> bool:
 
 def start(folder: Path, source: str) -> Child:
     (folder / "program.py").write_text(source)
-    return Child("a program", ["program"], folder=folder, settings={}, log=folder / "log")
+    return Child("a program", module("program"), folder=folder, settings={}, log=folder / "log")
 
 
 def until_ended(child: Child) -> None:

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from exporter.demo.loopback import answers, free_port
+from grafana.stack.programs import alertmanager_command
 from tests.support.program import environment
 from tests.support.promtool import program
 
-TEMPLATES = Path("/usr/share/prometheus/alertmanager/default.tmpl")
 STARTS_WITHIN = 30.0
 ENDS_WITHIN = 10.0
 
@@ -43,20 +43,11 @@ def running(command: Sequence[str], log: Path) -> Iterator[subprocess.Popen[byte
 
 
 def alertmanager() -> Sequence[str]:
-    """Return how Alertmanager is started, or skip the test and say what is missing.
-
-    Debian's reads its templates from /usr/share. Where it is unpacked and not installed, it sees
-    what was unpacked there, in a mount namespace of its own.
-    """
-    found = program("prometheus-alertmanager", "prometheus-alertmanager")
-    if TEMPLATES.exists():
-        return [found]
-    shared = Path(found).parents[1] / "share"
-    alone = ["unshare", "--user", "--map-root-user", "--mount"]
-    mounted = [*alone, "sh", "-c", 'mount --bind "$0" /usr/share && exec "$@"', str(shared)]
-    if subprocess.run([*mounted, "true"], capture_output=True, check=False).returncode:
+    """Return how Alertmanager is started, or skip the test and say what is missing."""
+    command = alertmanager_command(program("prometheus-alertmanager", "prometheus-alertmanager"))
+    if command is None:
         pytest.skip("no namespaces: install Debian's package prometheus-alertmanager")
-    return [*mounted, found]
+    return command
 
 
 def port() -> int:

@@ -1,0 +1,1 @@
+"""The demonstration with Prometheus, Alertmanager and Grafana around it: configured and started."""
