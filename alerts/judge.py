@@ -13,7 +13,6 @@ from alerts.history import Roles, RunHistory
 from alerts.inhibition import inhibitor
 from alerts.model import (
     AlertKey,
-    Outcome,
     ResolveReason,
     RunFacts,
     RunUpdate,
@@ -269,10 +268,7 @@ class Watch:
         return {
             "history": self.history.to_document(),
             "alerts": [state.to_document(alert) for alert in self.alerts.values()],
-            "verdicts": [
-                [v.rule, v.eval_set, v.outcome.value, v.value, v.threshold]
-                for v in self.verdicts.values()
-            ],
+            "verdicts": [state.verdict_to_document(v) for v in self.verdicts.values()],
             "peaks": self.peaks.to_document(),
             "diagnosis": self.diagnosis,
             "ended": self.ended,
@@ -291,10 +287,8 @@ class Watch:
         watch.history.restore(document["history"])
         alerts = [state.from_document(alert) for alert in document["alerts"]]
         watch.alerts = {alert.key: alert for alert in alerts if alert.key.rule in RULES}
-        for rule, eval_set, outcome, value, threshold in document["verdicts"]:
-            watch.verdicts[rule, eval_set] = Verdict(
-                rule, Outcome(outcome), value=value, threshold=threshold, eval_set=eval_set
-            )
+        verdicts = [state.verdict_from_document(verdict) for verdict in document["verdicts"]]
+        watch.verdicts = {(v.rule, v.eval_set): v for v in verdicts}
         watch.peaks = Peaks(document.get("peaks", ()))
         watch._diagnosed = document.get("diagnosis", "")
         watch.ended = document["ended"]

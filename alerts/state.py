@@ -246,6 +246,18 @@ def from_document(document: dict[str, Any]) -> Alert:
     )
 
 
+def verdict_to_document(verdict: Verdict) -> list[Any]:
+    """Return plain data for the state document: what the page of rules shows of a verdict."""
+    v = verdict
+    return [v.rule, v.eval_set, v.outcome.value, v.value, v.threshold]
+
+
+def verdict_from_document(document: list[Any]) -> Verdict:
+    """Rebuild a verdict from `verdict_to_document`."""
+    rule, eval_set, outcome, value, threshold = document
+    return Verdict(rule, Outcome(outcome), value=value, threshold=threshold, eval_set=eval_set)
+
+
 def _action(rule: str) -> str:
     found = RULES.get(rule)
     return found.action if found else ""

@@ -19,7 +19,7 @@ from alerts.history.roles import Roles
 from alerts.history.series import Point, Series
 from alerts.history.silence import Silence
 from alerts.history.upgrade import upgraded
-from alerts.history.windows import Bookmark, Lookback, Window, refill, windows
+from alerts.history.windows import Bookmark, Lookback, refill, windows
 from alerts.model import Extremum, MetricPoint, RunFacts
 
 EPOCHS_CAPACITY = 64
@@ -99,10 +99,7 @@ class RunHistory:
 
     def bookmarks(self) -> dict[str, Bookmark]:
         """Return by metric how far it was judged, and what has been missing since a restart."""
-        missing = windows(self._lookbacks())
-        if self.intake.counts_steps:
-            # What is counted was logged at step 0.
-            missing = {m: Window(min(w.first, 0), max(w.last, 0)) for m, w in missing.items()}
+        missing = windows(self._lookbacks(), counted=self.intake.counts_steps)
         cursors = self.intake.cursors.items()
         return {metric: Bookmark(*cursor, missing.get(metric)) for metric, cursor in cursors}
 

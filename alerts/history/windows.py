@@ -41,13 +41,16 @@ class Lookback:
     metrics: Collection[str]
 
 
-def windows(lookbacks: Iterable[Lookback]) -> dict[str, Window]:
-    """Return by metric what has been missing since a restart."""
+def windows(lookbacks: Iterable[Lookback], *, counted: bool = False) -> dict[str, Window]:
+    """Return by metric what has been missing since a restart.
+
+    The points of a run whose steps are `counted` were all logged at step 0.
+    """
     found: dict[str, Window] = {}
     for lookback in lookbacks:
         missing = lookback.part.missing
         for metric in lookback.metrics if missing else ():
-            first, last = found.get(metric, (missing[0], missing[-1]))
+            first, last = found.get(metric, (0, 0) if counted else (missing[0], missing[-1]))
             found[metric] = Window(min(first, missing[0]), max(last, missing[-1]))
     return found
 

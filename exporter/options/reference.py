@@ -25,7 +25,8 @@ _SIGNALS = """
 `SIGUSR1` gives the NVIDIA driver back and `SIGUSR2` takes it again, since a driver in use cannot be
 unloaded, nor a GPU in use be reset. To upgrade it while tunewatch runs, send `SIGUSR1` (in
 Kubernetes, where images have no `kill`, with
-`kubectl exec POD -- python3 -c 'import os; os.kill(1, 10)'`, 12 for `SIGUSR2`) and wait for the log line `nvml is down: NVML was given back on purpose`, or for
+`kubectl exec POD -- python3 -c 'import os; os.kill(1, 10)'`, 12 for `SIGUSR2`) and wait for the
+log line `nvml is down: NVML was given back on purpose`, or for
 `tunewatch_source_released{source="nvml"} 1`. Meanwhile the GPUs have no series, and `source_down`
 does not fire. After `SIGUSR2` the counters go on, and a library of another version is loaded by
 itself; but a container has the one that it was created with, so create it anew.

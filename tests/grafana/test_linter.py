@@ -150,7 +150,9 @@ def test_a_dashboard_that_is_right_breaks_no_rule() -> None:
     assert [str(broken) for broken in found(lambda _: None)] == []
 
 
-@pytest.mark.parametrize(("rule", "change"), BROKEN, ids=lambda value: str(value)[:40])
+@pytest.mark.parametrize(
+    ("rule", "change"), BROKEN, ids=[f"{i}-{rule}" for i, (rule, _) in enumerate(BROKEN)]
+)
 def test_a_rule_finds_what_it_is_there_for(rule: str, change: Change) -> None:
     assert rule in {broken.rule for broken in found(change)}
 
