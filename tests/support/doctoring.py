@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import Enum
 from pathlib import Path
 
 import yaml
@@ -45,7 +46,15 @@ GOOD: Mapping[str, object] = {
     "metric_for_best_model": "eval_loss",
     "greater_is_better": False,
 }
-ABSENT = object()
+
+
+class Absent(Enum):
+    """What marks a key to leave out; its name is the same in every worker."""
+
+    ABSENT = "absent"
+
+
+ABSENT = Absent.ABSENT
 """Leaves a key out."""
 
 
