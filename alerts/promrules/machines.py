@@ -125,8 +125,12 @@ def _silent(limits: Limits) -> Grades:
 
 
 def _down(limits: Limits) -> Grades:  # noqa: ARG001 - no limit to read
-    down = f"{signals.SOURCE_EXPECTED} unless {signals.SOURCE_UP} == 1"
-    expr = f"{max_by(SOURCE, down)} == 1"
+    shared = sorted(source.CLUSTER_WIDE)
+    there, here = (
+        f"{selector(signals.SOURCE_EXPECTED, matcher)} unless {signals.SOURCE_UP} == 1"
+        for matcher in (one_of("source", shared), none_of("source", shared))
+    )
+    expr = f"({max_by(SOURCE, here)}\nor {max_by(['source'], there)})\n== 1"
     return {Severity.WARNING: expr, Severity.CRITICAL: expr}
 
 

@@ -6,6 +6,10 @@ from alerts.model import Outcome, Severity, SourceObservation, Verdict
 
 NAME = "source_down"
 ACTION = "Nothing can be judged from this source until it answers again; see the reason."
+CLUSTER_WIDE = frozenset({"mlflow", "nodes"})
+"""Sources that the holder of the run role reads for all: they have no node, and the next holder's
+are the same.
+"""
 CRITICAL_AFTER = 1800.0
 """Seconds down after which the warning becomes critical."""
 
@@ -20,6 +24,7 @@ def judge(source: SourceObservation, down_since: float | None, now: float) -> Ve
     if source.up or source.released or down_since is None:
         return Verdict(NAME, Outcome.CLEAR, value=0.0)
     seconds = now - down_since
+    where = f" on {source.node}" if source.node else ""
     reason = f": {source.reason}" if source.reason else ""
     return Verdict(
         NAME,
@@ -27,5 +32,5 @@ def judge(source: SourceObservation, down_since: float | None, now: float) -> Ve
         Severity.CRITICAL if seconds >= CRITICAL_AFTER else Severity.WARNING,
         seconds,
         None,
-        f"{source.source} on {source.node} has been down for {seconds / 60:.0f} min{reason}",
+        f"{source.source}{where} has been down for {seconds / 60:.0f} min{reason}",
     )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 from alerts.engine import Engine
+from alerts.model import Transition
 from alerts.notify.redact import Redactor
 from alerts.promrules.groups import fingerprint
 from alerts.store import StoreFenced
@@ -70,7 +72,9 @@ class RunRole:
         if options.nodes:
             # Nodes read their GPUs at this pace: asking more often would bring nothing new.
             pace = config.nvml.interval
-            others = NodesSource(Addresses(options.nodes), options.node, interval=pace)
+            # This process speaks for its own node only where it reads the GPUs of it.
+            own = options.node if options.collect_nvml else ""
+            others = NodesSource(Addresses(options.nodes), own, interval=pace)
             self.sources.append(others)
             self.sections[others.name] = Section(nodes.families, others.interval)
         self.sections[NAME] = Section(alerting.families)
@@ -116,10 +120,24 @@ class RunRole:
         """
         prepared = self._tellers.prepare(config.notify)
         self._tellers.adopt(prepared, now)
-        self.engine.reconfigure(config, now)
+        with self._giving_way():
+            self.engine.reconfigure(config, now)
         self.rules_hash = fingerprint(config, config.prometheus)
         self._shown_at = 0.0
         self._judging.wake()
+
+    def store(self, now: float) -> None:
+        """Store everything, for the end of the process."""
+        with self._giving_way():
+            self.engine.flush(now)
+
+    @contextmanager
+    def _giving_way(self) -> Iterator[None]:
+        """Resign where the state turns out to be another process's by now."""
+        try:
+            yield
+        except StoreFenced as fenced:
+            self.term.resign(str(fenced))
 
     def _tick(self, now: float) -> float:
         """Judge the news; the feed wakes this worker, so bad news does not wait."""
@@ -128,10 +146,10 @@ class RunRole:
         updates = self._feed.peek()
         states = self._states(now)
         seen = observations(self._board.read(), states, updates, self._node, self._expected)
-        try:
+        told: Sequence[Transition] = ()
+        with self._giving_way():
             told = self.engine.tick(seen, now)
-        except StoreFenced as fenced:
-            self.term.resign(str(fenced))
+        if not self.term.holds():
             return TICK_SECONDS
         self._feed.acknowledge(len(updates))
         self._has_news = self._has_news or bool(updates)

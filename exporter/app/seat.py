@@ -102,7 +102,7 @@ class Seat:
         """Store everything, for the end of the process, then let all go."""
         role = self.role
         if role is not None and role.term.holds():
-            role.engine.flush(time.time())
+            role.store(time.time())
         self.leave()
 
 

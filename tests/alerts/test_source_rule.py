@@ -10,7 +10,7 @@ from alerts.model import SourceObservation
 from alerts.rules.source import judge
 from tests.support.histories import START
 
-DOWN = SourceObservation("mlflow", "node-1", up=False, expected=True, reason="connection refused")
+DOWN = SourceObservation("mlflow", "", up=False, expected=True, reason="connection refused")
 
 
 @pytest.mark.parametrize(
@@ -25,10 +25,10 @@ def test_it_gets_critical_after_half_an_hour(seconds: float, severity: str) -> N
 def test_it_says_which_for_how_long_and_why() -> None:
     found = judge(DOWN, START, START + 600)
     assert found is not None
-    assert found.summary == "mlflow on node-1 has been down for 10 min: connection refused"
-    silent = judge(replace(DOWN, reason=""), START, START + 600)
+    assert found.summary == "mlflow has been down for 10 min: connection refused"
+    silent = judge(replace(DOWN, source="nvml", node="node-1", reason=""), START, START + 600)
     assert silent is not None
-    assert silent.summary == "mlflow on node-1 has been down for 10 min"
+    assert silent.summary == "nvml on node-1 has been down for 10 min"
 
 
 def test_one_that_answers_is_clear() -> None:

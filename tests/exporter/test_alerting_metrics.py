@@ -96,7 +96,7 @@ VIEW = AlertsView(
         AlertView(
             replace(
                 RISING,
-                key=AlertKey("source_down", Subject("source", "mlflow", "node-1")),
+                key=AlertKey("source_down", Subject("source", "mlflow")),
                 state="pending",
                 severity=Severity.CRITICAL,
             )
@@ -196,7 +196,7 @@ def test_an_alert_is_labelled_with_its_subject_alone() -> None:
     assert told == {
         "eval_loss_rising": {**run, "state": "firing"},
         "gpu_memory_high": {"uuid": "GPU-1", "workload_node": "node-1", "state": "firing"},
-        "source_down": {"source": "mlflow", "workload_node": "node-1", "state": "pending"},
+        "source_down": {"source": "mlflow", "state": "pending"},
         "gpu_lost": {"workload_node": "node-2", "state": "firing"},
         "run_stalled": {"run_id": "run-9", "state": "firing"},
     }

@@ -135,9 +135,7 @@ def test_a_source_tells_how_it_fares() -> None:
     board.publish("mlflow", Reading(None, DOWN))
     assert observed(board)[1] == (
         SourceObservation("nvml", "node-1", up=True, expected=True, reason=""),
-        SourceObservation(
-            "mlflow", "node-1", up=False, expected=True, reason="no driver: install it"
-        ),
+        SourceObservation("mlflow", "", up=False, expected=True, reason="no driver: install it"),
     )
 
 

@@ -29,7 +29,7 @@ from tests.support.notices import NOW, Told
 
 NAN = float("nan")
 SETTINGS = AlertSettings(thresholds=USER_THRESHOLDS)
-MLFLOW_UP = SourceObservation("mlflow", "node-1", up=True, expected=True)
+MLFLOW_UP = SourceObservation("mlflow", "", up=True, expected=True)
 MLFLOW_DOWN = replace(MLFLOW_UP, up=False, reason="connection refused")
 
 

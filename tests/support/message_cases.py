@@ -232,7 +232,7 @@ NOTICES = {
             summary="mlflow on node-a has been down for 6 min: timed out",
             action="Nothing can be judged from this source until it answers again.",
         ),
-        SourceObservation("mlflow", "node-a", up=False, expected=True, reason="timed out"),
+        SourceObservation("mlflow", "", up=False, expected=True, reason="timed out"),
         "the source answers again",
         "s",
     ),

@@ -49,7 +49,7 @@ from tests.support.promtool import Case, Labels, Scrapes, case, labels_of
 
 NODE = "node-1"
 PROCESS = own.ProcessState("1", "3", leader=True)
-ANSWERS = (SourceObservation("mlflow", NODE, up=True, expected=True),)
+ANSWERS = (SourceObservation("mlflow", "", up=True, expected=True),)
 
 
 class Moment(NamedTuple):
@@ -173,7 +173,8 @@ class Twin:
 
     def _whom(self, key: AlertKey) -> Mapping[str, str]:
         if key.subject.kind == "source":
-            return {"source": key.subject.id, "node": NODE}
+            where = {"node": key.subject.node} if key.subject.node else {}
+            return {"source": key.subject.id, **where}
         if key.subject.kind == "node":
             return {"node": key.subject.id}
         if key.subject.kind == "gpu":

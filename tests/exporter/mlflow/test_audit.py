@@ -19,8 +19,8 @@ from tests.support.mlflow_runs import Trainer
 from tests.support.mlflow_store import START, Store
 from tests.support.mlflow_watcher import Watcher
 
-UP = SourceObservation("mlflow", "node-1", up=True, expected=True)
-DOWN = SourceObservation("mlflow", "node-1", up=False, expected=True)
+UP = SourceObservation("mlflow", "", up=True, expected=True)
+DOWN = SourceObservation("mlflow", "", up=False, expected=True)
 STALL = 600.0
 
 

@@ -26,7 +26,7 @@ from tests.support.mlflow_store import START, Store
 from tests.support.mlflow_watcher import Watcher
 from tests.support.recordings import recording
 
-UP = SourceObservation("mlflow", "node-1", up=True, expected=True)
+UP = SourceObservation("mlflow", "", up=True, expected=True)
 HISTORY = "get-history"
 
 

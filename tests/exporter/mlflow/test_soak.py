@@ -30,7 +30,7 @@ from tests.support.mlflow_server import MlflowServer
 from tests.support.mlflow_store import START, Store
 
 METRICS = ("loss", "eval_loss", "grad_norm", "learning_rate", "epoch", "reward")
-UP = SourceObservation("mlflow", "node-1", up=True, expected=True)
+UP = SourceObservation("mlflow", "", up=True, expected=True)
 HOUR = 3_600
 HANGING = 1.5 * HOUR
 """How long from the start on runs are left RUNNING."""
