@@ -25,11 +25,11 @@ def nodes(stand: Bench, python: Path, seconds: int) -> list[Row]:
     """Measure a daemon without the run role."""
     node = tunewatch("--no-collector.mlflow", "--nvml.simulate", GPUS, python=python)
     with stand.running(node) as program:
-        alone = _row("node role", program, None, seconds)
+        alone = row("node role", program, None, seconds)
     with busy_kubelet(stand.folder, int(GPUS)) as socket:
         asking = replace(node, arguments=(*node.arguments, "--pods.socket", str(socket)))
         with stand.running(asking) as program:
-            return [alone, _row("node role, with pods", program, None, seconds)]
+            return [alone, row("node role, with pods", program, None, seconds)]
 
 
 def mirrors(
@@ -40,7 +40,7 @@ def mirrors(
     for crowd in crowds:
         with stand.running(_both_roles(stand.folder, uri, crowd, python)) as program:
             _wait_for(program, crowd)
-            rows.append(_row("both roles", program, crowd, seconds))
+            rows.append(row("both roles", program, crowd, seconds))
     return rows
 
 
@@ -78,7 +78,8 @@ def _count(program: Program, beginning: str) -> int:
     return sum(line.startswith(beginning) for line in lines)
 
 
-def _row(name: str, program: Program, crowd: Crowd | None, seconds: int) -> Row:
+def row(name: str, program: Program, crowd: Crowd | None, seconds: int) -> Row:
+    """Measure one process over so many seconds, while the runs of a crowd log."""
     at_first = program.resident()
     series = Series(program, PROMETHEUS)
     cpu, began = program.cpu(), time.monotonic()

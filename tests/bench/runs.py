@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
+from tests.bench.candidates import candidates
 from tests.bench.daemons import mirrors, nodes, show_daemons
 from tests.bench.installation import install
 from tests.bench.programs import Bench, bench, without_settings
@@ -21,7 +22,7 @@ def measure(stand: Bench, counts: Sequence[int], seconds: int) -> None:
     sizes = [Size(runs, STEPS.get(runs, STEPS_OF_MANY)) for runs in counts]
     crowds = make_crowds(stand.folder / "mlflow.db", sizes)
     python = install(stand.folder)
-    rows = nodes(stand, python, seconds)
+    rows = [*nodes(stand, python, seconds), *candidates(stand, python, seconds)]
     with tracking_server(stand.folder) as server:
         rows += mirrors(stand, python, server.uri, crowds, seconds)
     show_daemons(rows, seconds)
