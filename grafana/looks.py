@@ -30,6 +30,11 @@ def by_name() -> dashboard.FieldColor:
     return dashboard.FieldColor().mode(model.FieldColorModeId.PALETTE_CLASSIC_BY_NAME)
 
 
+def one_by_one() -> dashboard.FieldColor:
+    """Colour curves in the order of their names: the colours are as different as can be."""
+    return dashboard.FieldColor().mode(model.FieldColorModeId.PALETTE_CLASSIC)
+
+
 def fixed(color: str) -> dashboard.FieldColor:
     """Return one colour for everything."""
     return dashboard.FieldColor().mode(model.FieldColorModeId.FIXED).fixed_color(color)

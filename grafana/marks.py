@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grafana.annotations import Annotation, lasting, moment
+from grafana.annotations import Annotation, moment
 from grafana.looks import BLUE, GREEN, RED
 from grafana.queries import max_by, named_run, series
 from grafana.runs import figure
@@ -22,7 +22,10 @@ def ends(*of: str) -> Annotation:
 
 
 def alerts(*of: str) -> Annotation:
-    """Mark how long the alerts about the runs that the matchers choose fired."""
-    labels = ("rule", "severity", "experiment", "run_id", "run_name")
-    firing = max_by(labels, series("tunewatch_alert_state", 'state="firing"', 'run_id!=""', *of))
-    return lasting("Alerts", named_run(firing), "{{rule}}: {{run}}", RED)
+    """Mark when the alerts about the runs that the matchers choose began to fire.
+
+    They may last for days: whole stretches of time would cover the curves.
+    """
+    labels = ("rule", "experiment", "run_id", "run_name")
+    fired = max_by(labels, series("tunewatch_alert_fired_timestamp_seconds", 'run_id!=""', *of))
+    return moment("Alerts", named_run(fired), "{{rule}}: {{run}}", RED)

@@ -21,7 +21,7 @@ from grafana_foundation_sdk.models.common import (
     VizOrientation,
 )
 
-from grafana.looks import BLUE, PLAIN, by_name, fixed, legend, steps, tooltip
+from grafana.looks import BLUE, PLAIN, by_name, fixed, legend, one_by_one, steps, tooltip
 from grafana.targets import DATASOURCE, Target
 
 Panel = Builder[model.Panel]
@@ -66,14 +66,17 @@ def described(panel: P, about: About, targets: tuple[Target, ...]) -> P:
 
 
 def timeseries(about: About, *targets: Target) -> curves.Panel:
-    """Return curves over time, with a colour for each name that stays when others come and go."""
-    panel = curves.Panel().color_scheme(by_name()).line_width(1).fill_opacity(0)
+    """Return curves over time."""
+    panel = curves.Panel().color_scheme(one_by_one()).line_width(1).fill_opacity(0)
     panel.show_points(VisibilityMode.AUTO).legend(legend()).tooltip(tooltip())
     return described(panel, about, targets).span(12).height(8)
 
 
 def trend(about: About, x_field: str, *targets: Target) -> trends.Panel:
-    """Return curves over a number; the data must come as one frame with `x_field` ascending."""
+    """Return curves over a number, each name with a colour that stays when others come and go.
+
+    The data must come as one frame with `x_field` ascending.
+    """
     panel = trends.Panel().color_scheme(by_name()).line_width(1).fill_opacity(0)
     panel.show_points(VisibilityMode.AUTO).legend(legend()).tooltip(tooltip())
     panel.x_field(x_field).span_nulls(span_nulls=True).max_data_points(1000)

@@ -75,6 +75,12 @@ ALERT = Metric(
     "Alerts that are pending or firing",
     ("rule", "severity", "state", *RUN_SET, *MACHINE),
 )
+FIRED = Metric(
+    "tunewatch_alert_fired_timestamp_seconds",
+    "gauge",
+    "When an alert that fires began to, by the point that decided it",
+    ("rule", "severity", *RUN_SET, *MACHINE),
+)
 THRESHOLD = Metric(
     "tunewatch_threshold", "gauge", "Limit that a rule compares its signal with", ("rule",)
 )
@@ -119,6 +125,7 @@ METRICS: tuple[Metric, ...] = (
     TRAINING_BUSY,
     VERDICT,
     ALERT,
+    FIRED,
     THRESHOLD,
     NOTIFICATIONS,
     PENDING,
@@ -146,6 +153,7 @@ def families(view: AlertsView) -> Iterator[Family]:
     yield Family(VERDICT, [s for run in view.runs for s in _verdicts(run)])
     yield Family(VERDICT, [_breach(a.alert) for a in view.alerts if _is_breached(a.alert)])
     yield Family(ALERT, [_alert(shown) for shown in view.alerts])
+    yield Family(FIRED, [fired for shown in view.alerts for fired in _fired(shown)])
     yield Family(THRESHOLD, [Sample((rule,), v) for rule, v in view.thresholds.items()])
     yield Family(NOTIFICATIONS, [Sample(where, n) for where, n in view.deliveries.items()])
     yield Family(PENDING, [Sample((channel,), n) for channel, n in view.undelivered.items()])
@@ -224,10 +232,19 @@ def _breach(alert: Alert) -> Sample:
 
 def _alert(shown: AlertView) -> Sample:
     alert = shown.alert
-    subject = alert.key.subject
-    run = _run(shown.run) if shown.run else ("", subject.id if subject.kind == "run" else "", "")
-    labels = (alert.key.rule, alert.severity.value, alert.state, *run, alert.key.eval_set)
-    return Sample((*labels, *_machine(subject)), 1)
+    return Sample((alert.key.rule, alert.severity.value, alert.state, *_about(shown)), 1)
+
+
+def _fired(shown: AlertView) -> Iterator[Sample]:
+    alert = shown.alert
+    if alert.state == "firing" and alert.fired_at is not None:
+        yield Sample((alert.key.rule, alert.severity.value, *_about(shown)), alert.fired_at)
+
+
+def _about(shown: AlertView) -> tuple[str, ...]:
+    key = shown.alert.key
+    run = _run(shown.run) if shown.run else ("", key.subject.id * (key.subject.kind == "run"), "")
+    return (*run, key.eval_set, *_machine(key.subject))
 
 
 def _machine(subject: Subject) -> tuple[str, str, str]:

@@ -9,6 +9,7 @@ from grafana_foundation_sdk.builders import timeseries as curves
 from grafana_foundation_sdk.builders import trend as trends
 
 from grafana.bystep import by_step
+from grafana.looks import by_name
 from grafana.panels import About, timeseries
 from grafana.queries import max_by, named_run, series
 from grafana.runs import logged, metric, step_of
@@ -30,4 +31,5 @@ def runs_by_step(about: About, names: Sequence[str], *of: str) -> trends.Panel:
 def runs_over_time(about: About, names: Sequence[str], *of: str) -> curves.Panel:
     """Return a metric of the runs that the matchers choose, against time."""
     panel = timeseries(about, curve(named_run(logged(names, *of)), "{{run}}"))
+    panel.color_scheme(by_name())
     return panel.data_links([dashboard.DashboardLink("Open the run").url(TO_RUN)])

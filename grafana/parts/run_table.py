@@ -52,21 +52,20 @@ def run_table(about: About, *of: str) -> tables.Panel:
 
 def _state(of: Sequence[str]) -> Iterator[Column]:
     """Yield how runs stand, in words."""
-    colored = [colored_cell(), width(88)]
-    for label, title, name, words in (
-        ("status", "Status", "mlflow_run_status", STATUS),
-        ("diagnosis", "Diagnosis", "tunewatch_run_diagnosis", DIAGNOSIS),
+    for label, title, name, words, pixels in (
+        ("status", "Status", "mlflow_run_status", STATUS, 70),
+        ("diagnosis", "Diagnosis", "tunewatch_run_diagnosis", DIAGNOSIS, 88),
     ):
         seen = newest((*RUN, label), series(name, *of), ("run_id",))
-        looks = (*colored, mapped(words))
+        looks = (colored_cell(), width(pixels), mapped(words))
         yield Column(named_run(seen), labels={label: title}, label_looks=looks)
     gravest = f"topk by (run_id) (1, {alert((*RUN, 'rule'), *of)})"
     yield Column(
         named_run(gravest),
         "Severity",
         labels={"rule": "Alert"},
-        looks=(mapped(ALERT), colored_cell(), width(66)),
-        label_looks=(*colored, mapped(RULE)),
+        looks=(mapped(ALERT), colored_cell(), width(60)),
+        label_looks=(colored_cell(), width(88), mapped(RULE)),
     )
 
 
@@ -117,9 +116,9 @@ def _circumstances(of: Sequence[str]) -> Iterator[Column]:
         named_run(f"time() - {kept(logged_at)}"),
         "Silent for",
         units.SECONDS,
-        looks=(decimals(1), width(80)),
+        looks=(decimals(1), width(70)),
     )
-    yield _kept(started, "Started", units.AGO, width(90))
+    yield _kept(started, "Started", units.AGO, width(100))
 
 
 def _kept(vector: str, title: str, unit: str = "", *looks: Property) -> Column:

@@ -85,7 +85,12 @@ EXPLODED = RunView(
     silent_seconds=0.0,
 )
 RISING = Alert(
-    AlertKey("eval_loss_rising", Subject("run", "run-1")), "firing", Severity.WARNING, 1, NOW
+    AlertKey("eval_loss_rising", Subject("run", "run-1")),
+    "firing",
+    Severity.WARNING,
+    1,
+    NOW - 300,
+    fired_at=NOW,
 )
 VIEW = AlertsView(
     alerts=(
@@ -98,6 +103,7 @@ VIEW = AlertsView(
                 RISING,
                 key=AlertKey("source_down", Subject("source", "mlflow")),
                 state="pending",
+                fired_at=None,
                 severity=Severity.CRITICAL,
             )
         ),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grafana.annotations import begins, moment
+from grafana.annotations import moment
 from grafana.board import Board, Row
 from grafana.boards.gpus import (
     clocks,
@@ -21,7 +21,7 @@ from grafana.gpus import CHOSEN, NODES
 from grafana.looks import ORANGE, RED
 from grafana.queries import GPU, max_by, on_node, series
 
-_FIRING = series("tunewatch_alert_state", 'state="firing"', 'uuid!=""', CHOSEN)
+_FIRED = series("tunewatch_alert_fired_timestamp_seconds", 'uuid!=""', CHOSEN)
 _XIDS = series("nvidia_gpu_last_xid_timestamp_seconds", NODES, CHOSEN)
 
 BOARD = Board(
@@ -33,7 +33,7 @@ BOARD = Board(
     since="now-1h",
     variables=VARIABLES,
     annotations=[
-        begins("Alerts", ("rule", "severity", "uuid"), _FIRING, "{{rule}} {{uuid}}", ORANGE),
+        moment("Alerts", max_by(("rule", "uuid"), _FIRED), "{{rule}} {{uuid}}", ORANGE),
         moment("Xid errors", max_by((*GPU, "xid"), on_node(_XIDS)), "Xid {{xid}}", RED),
     ],
     panels=[*figures.STATS, *fleet.TABLES],

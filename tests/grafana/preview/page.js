@@ -87,16 +87,13 @@ function marks(model) {
         stroke(color, mode.startsWith('dashed') ? [8, 6] : [], bbox.left, y, bbox.left + bbox.width, y);
       }
     }
-    for (const { from, to, color: name } of model.annotations ?? []) {
+    for (const { at, color: name } of model.annotations ?? []) {
       const color = PALETTE[name] ?? name;
-      const [begin, end] = [from, to].map((at) => plot.valToPos(at / 1000, 'x', true));
-      if (begin < bbox.left || begin > bbox.left + bbox.width) continue;
-      stroke(color, [4, 4], begin, bbox.top, begin, bbox.top + bbox.height);
-      ctx.fillStyle = faded(color, 8);
-      const right = Math.min(end, bbox.left + bbox.width);
-      ctx.fillRect(begin, bbox.top, right - begin, bbox.height);
+      const x = plot.valToPos(at / 1000, 'x', true);
+      if (x < bbox.left || x > bbox.left + bbox.width) continue;
+      stroke(color, [4, 4], x, bbox.top, x, bbox.top + bbox.height);
       ctx.fillStyle = color;
-      ctx.fillRect(begin, bbox.top + bbox.height, Math.max(4, right - begin), 4);
+      ctx.fillRect(x - 2, bbox.top + bbox.height, 4, 4);
     }
   };
 }

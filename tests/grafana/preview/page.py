@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -68,28 +67,15 @@ def _choices(dashboard: Dashboard, scope: Scope) -> Sequence[Mapping[str, str]]:
 def _marks(
     prometheus: Prometheus, dashboard: Dashboard, scope: Scope
 ) -> Iterator[Mapping[str, Any]]:
-    """Yield stretches of time (milliseconds) that annotations mark; points are short ones."""
+    """Yield the moments (milliseconds) that annotations mark."""
     for annotation in dashboard.annotations:
         if not annotation.get("enable", True):
             continue
         color = annotation.get("iconColor", "red")
         for series in annotate(prometheus, annotation, scope).result:
-            if annotation.get("useValueForTime"):
-                ats = {float(value) for _, value in series["values"]}
-                yield from ({"from": at, "to": at, "color": color} for at in ats)
-            else:
-                yield from ({**one, "color": color} for one in _stretches(series["values"]))
-
-
-def _stretches(points: Sequence[Sequence[Any]]) -> Iterator[Mapping[str, float]]:
-    """Merge points that follow one another within a few steps."""
-    times = [1000 * float(at) for at, value in points if float(value)]
-    gap = 2 * min((b - a for a, b in pairwise(times)), default=1000)
-    begun = 0
-    for index, at in enumerate(times):
-        if index + 1 == len(times) or times[index + 1] - at > gap:
-            yield {"from": times[begun], "to": at}
-            begun = index + 1
+            yield from (
+                {"at": at, "color": color} for at in {float(v) for _, v in series["values"]}
+            )
 
 
 def _html(document: Mapping[str, Any]) -> str:
