@@ -27,7 +27,7 @@ from tests.support.storm import News
 
 LOOK_EVERY = 0.1
 """Seconds between two looks at the page of a process."""
-_TITLE = re.compile(r"^\W*(NOW CRITICAL|CRITICAL|WARNING|INFO|RESOLVED|FIRED AND RESOLVED): ")
+_TITLE = re.compile(r"^\W*((?:NOW |STILL )?CRITICAL|WARNING|INFO|RESOLVED|FIRED AND RESOLVED): ")
 _IDENTITY = re.compile(r"^\W*(\w+) · (.+?) · #(\d+)\W*$")
 
 
@@ -78,6 +78,9 @@ def _news(title: str, text: str) -> Iterator[News]:
             word = found[1]
         elif found := _IDENTITY.match(line):
             rule, subject, episode = found.groups()
+            if word.startswith("STILL"):
+                # A reminder is no news: the number has grown.
+                continue
             if word != "RESOLVED":
                 yield News(rule, subject, int(episode), "fired")
             if word in ("RESOLVED", "FIRED AND RESOLVED"):
