@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-FOREIGN_SETTINGS = ("MLFLOW_", "TUNEWATCH_")
+FOREIGN_SETTINGS = ("MLFLOW_", "TUNEWATCH_", "GF_")
 STOP_SECONDS = 8.0
 GONE_SECONDS = 2.0
 
@@ -84,7 +84,7 @@ class Child:
 
 
 def own_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment without settings made for a real MLflow, channel or proxy.
+    """Return the environment without settings made for a real MLflow, Grafana, channel or proxy.
 
     A demonstration must not tell people, send credentials or be diverted by a proxy.
     """

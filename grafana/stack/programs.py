@@ -1,11 +1,11 @@
-"""The programs of the stack that are not Python: which are here, and how they are started."""
+"""Prometheus and Alertmanager on one machine: where they are installed, and how they start."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from exporter.demo.child import Child
@@ -15,16 +15,11 @@ from grafana.stack.places import FOLDER, Ports
 FETCHED = FOLDER.parent / ".tools" / "usr" / "bin"
 """Where `make tools` unpacks Debian's programs."""
 TEMPLATES = Path("/usr/share/prometheus/alertmanager/default.tmpl")
-HOME = FOLDER / "dashboards" / "training-runs.json"
-GRAFANA: Mapping[str, str] = {
-    "GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES": "false",
-    "GF_ANALYTICS_CHECK_FOR_UPDATES": "false",
-    "GF_ANALYTICS_REPORTING_ENABLED": "false",
-    "GF_AUTH_ANONYMOUS_ENABLED": "true",
-    "GF_AUTH_ANONYMOUS_ORG_ROLE": "Viewer",
-    "GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION": "true",
-}
-"""Whoever reaches it may look, nobody may change anything, and it calls nobody."""
+RESEND_DELAY = "10s"
+"""How soon Prometheus tells an alert again.
+
+For up to five seconds after its start it knows no Alertmanager, and what it has to tell is lost.
+"""
 
 
 def find(*names: str) -> str | None:
@@ -39,7 +34,7 @@ def start_prometheus(program: str, folder: Path, ports: Ports) -> Child:
     command = [
         *(program, f"--config.file={folder / 'stack' / 'prometheus.yml'}"),
         *(f"--storage.tsdb.path={folder / 'prometheus'}", f"--web.listen-address={listen}"),
-        f"--web.external-url=http://{listen}",
+        *(f"--web.external-url=http://{listen}", f"--rules.alert.resend-delay={RESEND_DELAY}"),
     ]
     return Child("Prometheus", command, folder=folder, settings={}, log=folder / "prometheus.log")
 
@@ -68,26 +63,3 @@ def alertmanager_command(program: str) -> list[str] | None:
     mounted = [*alone, "sh", "-c", 'mount --bind "$0" /usr/share && exec "$@"', str(shared)]
     tried = subprocess.run([*mounted, "true"], capture_output=True, check=False)  # noqa: S603 - a fixed command
     return None if tried.returncode else [*mounted, program]
-
-
-def start_grafana(program: str, folder: Path, ports: Ports) -> Child:
-    """Start Grafana, provisioned with what lies in `folder`."""
-    settings = {
-        **GRAFANA,
-        "GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH": str(HOME),
-        "GF_PATHS_DATA": str(folder / "grafana"),
-        "GF_PATHS_LOGS": str(folder / "grafana"),
-        "GF_PATHS_PROVISIONING": str(folder / "provisioning"),
-        "GF_SERVER_HTTP_ADDR": HOST,
-        "GF_SERVER_HTTP_PORT": str(ports.grafana),
-    }
-    command = [program] if Path(program).name == "grafana-server" else [program, "server"]
-    home = ["--homepath", str(_home(program))]
-    log = folder / "grafana.log"
-    return Child("Grafana", [*command, *home], folder=folder, settings=settings, log=log)
-
-
-def _home(program: str) -> Path:
-    """Return where Grafana's own files lie: in its archive beside `bin`, else where packages go."""
-    unpacked = Path(program).resolve().parents[1]
-    return unpacked if (unpacked / "public").is_dir() else Path("/usr/share/grafana")

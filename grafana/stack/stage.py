@@ -22,10 +22,12 @@ from exporter.demo.programs import (
 from exporter.demo.tracking import TrackingError
 from exporter.demo.watch import ChildEnded, Ended, Watch
 from grafana.stack import files, programs
+from grafana.stack.grafana import grafana_command, start_grafana
 from grafana.stack.listeners import mailbox, watchdog
 from grafana.stack.places import Ports
 
 PAUSE_SECONDS = 60.0
+NO_GRAFANA = "is not installed here: neither `grafana` nor `grafana-server` (9.4 or newer) is found"
 
 
 def run_stack(duration: float | None = None) -> int:
@@ -70,7 +72,10 @@ def _give(watch: Watch, stack: ExitStack, duration: float | None) -> None:
     config = folder / "stack" / "tunewatch.yaml"
     tunewatch = start_tunewatch(folder, ports.tunewatch, config, gpus_to_simulate(say))
     crew.join(tunewatch, tunewatch.name, lambda: answers(ports.tunewatch, "/-/ready"))
-    _show(ports, with_grafana=found.grafana is not None)
+    say("open in a browser:")
+    for line in addresses(ports, with_grafana=found.grafana is not None):
+        say(f"  {line}")
+    say("what Alertmanager tells appears below; Ctrl-C ends everything")
     while True:
         performance.play(duration)
         say(f"all runs are over; they are played again in {PAUSE_SECONDS:.0f} s")
@@ -82,7 +87,7 @@ class _Found(NamedTuple):
 
     prometheus: str
     alertmanager: Sequence[str]
-    grafana: str | None
+    grafana: Sequence[str] | None
 
 
 def _start_watchers(found: _Found, crew: Crew, folder: Path, ports: Ports) -> None:
@@ -94,7 +99,7 @@ def _start_watchers(found: _Found, crew: Crew, folder: Path, ports: Ports) -> No
     prometheus = programs.start_prometheus(found.prometheus, folder, ports)
     join(prometheus, ports.prometheus, "/-/ready")
     if found.grafana:
-        join(programs.start_grafana(found.grafana, folder, ports), ports.grafana, "/api/health")
+        join(start_grafana(found.grafana, folder, ports), ports.grafana, "/api/health")
 
 
 def _needed(program: str, package: str) -> str:
@@ -120,8 +125,9 @@ def _alertmanager() -> list[str]:
     return command
 
 
-def _grafana() -> str | None:
-    return programs.find("grafana-server", "grafana")
+def _grafana() -> Sequence[str] | None:
+    found = programs.find("grafana", "grafana-server")
+    return None if found is None else grafana_command(found)
 
 
 def _ports() -> Ports:
@@ -144,14 +150,13 @@ def _free(usual: int) -> int:
     return port
 
 
-def _show(ports: Ports, *, with_grafana: bool) -> None:
-    say("open in a browser:")
-    if with_grafana:
-        say(f"  Grafana      http://{HOST}:{ports.grafana}")
-    else:
-        say("  Grafana      is not installed here: neither `grafana` nor `grafana-server` is found")
-    say(f"  Prometheus   http://{HOST}:{ports.prometheus}/alerts")
-    say(f"  Alertmanager http://{HOST}:{ports.alertmanager}")
-    say(f"  MLflow       http://{HOST}:{ports.mlflow}")
-    say(f"  tunewatch    http://{HOST}:{ports.tunewatch}")
-    say("what Alertmanager tells appears below; Ctrl-C ends everything")
+def addresses(ports: Ports, *, with_grafana: bool) -> list[str]:
+    """Return where everything is looked at, line by line."""
+    grafana = f"http://{HOST}:{ports.grafana}"
+    return [
+        f"Grafana      {grafana if with_grafana else NO_GRAFANA}",
+        f"Prometheus   http://{HOST}:{ports.prometheus}/alerts",
+        f"Alertmanager http://{HOST}:{ports.alertmanager}",
+        f"MLflow       http://{HOST}:{ports.mlflow}",
+        f"tunewatch    http://{HOST}:{ports.tunewatch}",
+    ]

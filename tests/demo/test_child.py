@@ -94,6 +94,7 @@ def test_settings_for_real_servers_channels_and_proxies_do_not_reach_the_demonst
         "PATH": "/bin",
         "MLFLOW_TRACKING_TOKEN": "secret",
         "TUNEWATCH_CONFIG_FILE": "/etc/tunewatch.yaml",
+        "GF_DATABASE_URL": "postgres://grafana.example.org",
         "https_proxy": "http://proxy:3128",
     }
     assert own_environment(given) == {"PATH": "/bin", "PYTHONUNBUFFERED": "1", "NO_PROXY": "*"}

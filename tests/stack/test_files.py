@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -14,8 +15,9 @@ import yaml
 
 from exporter.config import load_config
 from grafana.stack import files
+from grafana.stack.grafana import HOME, SETTINGS
 from grafana.stack.places import FOLDER, IN_CONTAINERS, Ports
-from grafana.stack.programs import GRAFANA, HOME
+from grafana.stack.programs import RESEND_DELAY
 from tests.support.promtool import program, promtool
 
 COMPOSE = FOLDER / "compose.yaml"
@@ -104,6 +106,23 @@ def test_all_foreign_images_are_pinned(services: Mapping[str, Any]) -> None:
     assert all(":" in image and not image.endswith(":latest") for image in foreign)
 
 
+def test_no_two_services_build_the_same_image(services: Mapping[str, Any]) -> None:
+    images = [
+        service.get("image", name) for name, service in services.items() if "build" in service
+    ]
+    assert sorted(images) == ["mlflow", "tunewatch"]
+
+
+def test_nothing_secret_is_in_the_environment(services: Mapping[str, Any]) -> None:
+    names = [name for service in services.values() for name in service.get("environment", ())]
+    assert names
+    assert not [name for name in names if "PASSWORD" in name or "TOKEN" in name]
+
+
+def test_prometheus_tells_again_as_soon_as_on_one_machine(services: Mapping[str, Any]) -> None:
+    assert f"--rules.alert.resend-delay={RESEND_DELAY}" in services["prometheus"]["command"]
+
+
 @pytest.mark.parametrize("name", ["tunewatch", "mlflow", "prometheus", "alertmanager", "mail"])
 def test_every_address_names_a_service(services: Mapping[str, Any], name: str) -> None:
     host, _, port = getattr(IN_CONTAINERS, name).partition(":")
@@ -130,5 +149,22 @@ def test_grafana_finds_the_dashboards_and_whoever_comes_may_look(
     assert f"./dashboards:{path}:ro" in grafana["volumes"]
     assert "./provisioning:/etc/grafana/provisioning:ro" in grafana["volumes"]
     home = {"GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH": f"{path}/{HOME.name}"}
-    assert grafana["environment"] == {**GRAFANA, **home}
+    assert grafana["environment"] == {**SETTINGS, **home}
     assert json.loads(HOME.read_text())["title"]
+
+
+@pytest.mark.parametrize(
+    "file", sorted((FOLDER / "dashboards").glob("*.json")), ids=lambda f: f.stem
+)
+def test_dashboards_ask_the_data_source_that_is_chosen_which_is_ours_at_first(file: Path) -> None:
+    (found,) = document("provisioning/datasources/tunewatch.yaml")["datasources"]
+    dashboard = json.loads(file.read_text())
+    (chosen,) = [v for v in dashboard["templating"]["list"] if v["type"] == "datasource"]
+    assert (chosen["query"], found["isDefault"]) == (found["type"], True)
+    assert not chosen.get("current")
+    uids = set(
+        re.findall(
+            r'"datasource":\{[^}]*"uid":"([^"]*)"', json.dumps(dashboard, separators=(",", ":"))
+        )
+    )
+    assert uids == {f"${{{chosen['name']}}}"}
