@@ -27,7 +27,7 @@ from grafana.stack.listeners import mailbox, watchdog
 from grafana.stack.places import Ports
 
 PAUSE_SECONDS = 60.0
-NO_GRAFANA = "is not installed here: neither `grafana` nor `grafana-server` (9.4 or newer) is found"
+NO_GRAFANA = "is not installed here: neither `grafana` nor `grafana-server` (11 or newer) is found"
 
 
 def run_stack(duration: float | None = None) -> int:

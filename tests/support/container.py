@@ -22,7 +22,7 @@ VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["versi
 def buildah(*arguments: str) -> str:
     """Run buildah on the store of `.ci/image` and return what it prints."""
     place = ("--root", str(STORE / "store"), "--runroot", str(STORE / "run"))
-    command = ["buildah", *place, "--storage-driver", "vfs", *arguments]
+    command = ["buildah", *place, *arguments]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
