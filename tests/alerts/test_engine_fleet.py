@@ -40,7 +40,7 @@ def test_a_source_that_is_down_is_told_after_five_minutes(station: Station) -> N
     (warning,) = station.tick(after=1, sources=[MLFLOW_DOWN])
     assert (warning.key.rule, warning.severity) == ("source_down", Severity.WARNING)
     (message,) = station.deliver()
-    assert said([message]) == ["firing: source_down · source mlflow on node-1 · #1"]
+    assert said([message]) == ["firing: source_down · source mlflow · #1"]
     assert "connection refused" in message.text
 
 
@@ -50,7 +50,7 @@ def test_a_source_that_stays_down_is_critical_after_half_an_hour(station: Statio
     station.deliver()
     (critical,) = station.tick(after=1, sources=[MLFLOW_DOWN])
     assert (critical.severity, critical.episode) == (Severity.CRITICAL, 1)
-    assert said(station.deliver()) == ["escalated: source_down · source mlflow on node-1 · #1"]
+    assert said(station.deliver()) == ["escalated: source_down · source mlflow · #1"]
     assert station.wait(3600, sources=[MLFLOW_DOWN]) == []
 
 
@@ -59,7 +59,7 @@ def test_a_source_that_is_back_resolves_after_five_minutes(station: Station) -> 
     station.deliver()
     assert station.wait(300, every=10) == []
     assert told(station.tick(after=10)) == [("source_down", "resolved", "recovered")]
-    assert said(station.deliver()) == ["resolved: source_down · source mlflow on node-1 · #1"]
+    assert said(station.deliver()) == ["resolved: source_down · source mlflow · #1"]
 
 
 def test_a_source_that_flaps_is_one_episode(station: Station) -> None:

@@ -27,13 +27,15 @@ def said(instruction: str) -> list[str]:
 
 def test_the_base_is_for_those_to_choose_who_build() -> None:
     bases = said("FROM")
-    assert {base.partition(" AS ")[0] for base in bases} == {"${BUILDER}", "scratch", "${BASE}"}
+    stages = {base.partition(" AS ")[0] for base in bases}
+    assert stages == {"${BUILDER}", "dependencies", "scratch", "${BASE}"}
     assert said("ARG")[:2] == ["BASE=python:3.12-slim-bookworm", "BUILDER=${BASE}"]
 
 
-def test_the_image_is_the_last_stage_and_only_the_builder_runs_anything() -> None:
+def test_the_image_is_the_last_stage_and_only_builders_run_anything() -> None:
     stages = JOINED.split("FROM ")[1:]
     assert [bool(re.search(r"^RUN ", stage, re.MULTILINE)) for stage in stages] == [
+        True,
         True,
         False,
         False,
