@@ -39,6 +39,7 @@ test: setup tools lint ## everything that must hold before a change lands
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile
 
 test-long: setup tools ## the tests that take minutes: server versions, storms, soaks (half an hour)
+	@.ci/npm --all
 	$(BIN)/pytest -m long -n 2 --dist loadfile
 
 lint: setup ## style, types and the floors between modules

@@ -139,6 +139,16 @@ def test_every_annotation_is_answered(bed: Bed, board: Dashboard) -> None:
         assert any(answer.result for answer in found), annotation["name"]
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("older", ["grafana-11", "grafana-12"])
+def test_an_older_grafana_makes_the_same_of_it(bed: Bed, older: str) -> None:
+    chosen = [(panel, scopes(bed, BY_NAME[panel.dashboard])[0]) for panel in PANELS]
+    given = [node.answered(panel, ask(bed.prometheus, panel, scope)) for panel, scope in chosen]
+    newest, found = node.run("columns.cjs", given), node.run("columns.cjs", given, older)
+    differing = [p.name for p, a, b in zip(PANELS, newest, found, strict=True) if a != b]
+    assert differing == []
+
+
 @cache
 def drawn(bed: Bed, board: Dashboard) -> Mapping[str, Sequence[Any]]:
     """Return what Grafana's own code makes of the answers in all scopes, by panel."""

@@ -2,7 +2,7 @@
 // [{panel, answers}] to [{frames: [[{name, type, values}]], idle}]. NaN and infinity become texts.
 'use strict';
 
-const { getFieldDisplayName } = require('@grafana/data');
+const { getFieldDisplayName } = require('./grafana.cjs');
 const { frames } = require('./frames.cjs');
 const { idle, transformed } = require('./transformed.cjs');
 

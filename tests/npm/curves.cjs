@@ -1,7 +1,7 @@
 // Curves over time or over a number: values on common positions, axes with ticks, a legend.
 'use strict';
 
-const data = require('@grafana/data');
+const data = require('./grafana.cjs');
 
 const THEME = data.createTheme({ colors: { mode: 'dark' } });
 const TICKS = 5;

@@ -2,7 +2,7 @@
 // (pkg/promlib/querydata and `transformDFToTable` of @grafana/prometheus).
 'use strict';
 
-const { FieldType, toDataFrame } = require('@grafana/data');
+const { FieldType, toDataFrame } = require('./grafana.cjs');
 
 const number = (text) => (text === '+Inf' ? Infinity : text === '-Inf' ? -Infinity : Number(text));
 

@@ -1,7 +1,7 @@
 // Frames after the transformations and field settings of a panel, by Grafana's own code.
 'use strict';
 
-const data = require('@grafana/data');
+const data = require('./grafana.cjs');
 const { lastValueFrom } = require('rxjs');
 
 // Some transformations look at settings of the page; set before the packages load, they would take
@@ -16,9 +16,14 @@ data.standardTransformersRegistry.setInit(() =>
   [...byId.values()].map((transformation) => ({
     id: transformation.id,
     name: transformation.name,
-    transformation: async () => transformation,
+    transformation: both(transformation),
   }))
 );
+
+// Since 13 a transformation is loaded when it is needed; before, it is there.
+function both({ name, ...transformation }) {
+  return Object.assign(async () => ({ name, ...transformation }), transformation);
+}
 
 const PROCESSORS = {
   unit: data.unitOverrideProcessor,

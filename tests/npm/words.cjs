@@ -1,7 +1,7 @@
 // Panels of words and numbers: single values, tables, and states along a line of time.
 'use strict';
 
-const data = require('@grafana/data');
+const data = require('./grafana.cjs');
 
 const THEME = data.createTheme({ colors: { mode: 'dark' } });
 
