@@ -61,5 +61,5 @@ bench: setup ## memory, scrape and poll figures beside those of a peer
 	$(BIN)/python -m tests.bench
 
 clean: ## remove all that set-up, tests and builds have made
-	rm -rf .venv .tools tests/npm/node_modules tests/npm/node/node_modules .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	rm -rf .venv .tools tests/npm/node_modules tests/npm/node/node_modules tests/npm/grafana-*/node_modules .mypy_cache .ruff_cache .hypothesis .import_linter_cache build dist
 	find $(PYTHON_SOURCES) -name __pycache__ -prune -exec rm -rf {} +
